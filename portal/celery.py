@@ -1,0 +1,16 @@
+"""The Celery application. Celery only rings: the rows in the database are the queue."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+# Prefork children inherit OpenMP's thread pool in an unusable state and hang in scikit-learn;
+# one thread per child avoids the pool. It has to be set before numpy is imported anywhere.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+app = Celery("countersign")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["governance"])

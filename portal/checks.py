@@ -1,0 +1,121 @@
+"""What the operator must repair: every message says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+BROKERS = ("filesystem", "memory", "redis", "rediss", "amqp", "amqps")
+LONGEST_REAUTHENTICATION = 3600
+
+
+@register(Tags.security)
+def check_addresses(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """The origin must be a bare http(s) address and the log's origin a single word."""
+    messages: list[CheckMessage] = []
+    origin = urlsplit(settings.COUNTERSIGN_ORIGIN)
+    if origin.scheme not in ("http", "https") or not origin.hostname or origin.path:
+        messages.append(
+            Error(
+                f"COUNTERSIGN_ORIGIN is {settings.COUNTERSIGN_ORIGIN!r}, not an address.",
+                hint="Give scheme, host and, if needed, port: https://countersign.example.org",
+                id="portal.E001",
+            )
+        )
+    log_origin = settings.COUNTERSIGN_LOG_ORIGIN
+    if not log_origin or "+" in log_origin or len(log_origin.split()) != 1:
+        messages.append(
+            Error(
+                f"COUNTERSIGN_LOG_ORIGIN is {log_origin!r}: it needs one word without '+'.",
+                hint="Use host/name, for example example.org/log, and never change it later.",
+                id="portal.E002",
+            )
+        )
+    return messages
+
+
+@register()
+def check_limits(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Limits that would close or open a door for everybody are refused."""
+    messages: list[CheckMessage] = []
+    if settings.COUNTERSIGN_UPLOAD_LIMIT < 1:
+        messages.append(
+            Error(
+                "COUNTERSIGN_UPLOAD_LIMIT is below one byte: every upload would be refused.",
+                hint="Give a number of bytes, for example 209715200.",
+                id="portal.E003",
+            )
+        )
+    if not 0 < settings.COUNTERSIGN_REAUTHENTICATION_SECONDS <= LONGEST_REAUTHENTICATION:
+        messages.append(
+            Error(
+                "COUNTERSIGN_REAUTHENTICATION_SECONDS must lie between 1 and 3600.",
+                hint="A password typed longer ago than an hour is not fresh. The default is 300.",
+                id="portal.E004",
+            )
+        )
+    return messages
+
+
+@register()
+def check_broker(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Only brokers that were tried are accepted."""
+    scheme = urlsplit(settings.CELERY_BROKER_URL).scheme
+    if scheme in BROKERS:
+        return []
+    return [
+        Error(
+            f"COUNTERSIGN_BROKER_URL begins with {scheme!r}, a broker we do not know.",
+            hint="Use filesystem:// (no server), redis://host:6379/0 or amqp://host.",
+            id="portal.E005",
+        )
+    ]
+
+
+@register(Tags.security)
+def check_data_folder(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Secret and keys must be closed to other users of the machine."""
+    messages: list[CheckMessage] = []
+    data: Path = settings.COUNTERSIGN_DATA
+    for path in (data / "secret_key", data / "keys"):
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            messages.append(
+                Error(
+                    f"{path} can be read by other users of this machine.",
+                    hint=f"Run: chmod go-rwx '{path}'",
+                    id="portal.E006",
+                )
+            )
+    return messages
+
+
+@register()
+def check_programs(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Without Graphviz the lineage is shown as a table only."""
+    if shutil.which("dot"):
+        return []
+    return [
+        Warning(
+            "Graphviz is not installed: lineage is shown as a table, without the picture.",
+            hint="Run: apt-get install graphviz",
+            id="portal.W001",
+        )
+    ]
