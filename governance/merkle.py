@@ -95,17 +95,14 @@ class Frontier:
         return _fold_right(self.roots)
 
     def to_bytes(self) -> bytes:
-        """Write the frontier down: the size in 8 bytes, big endian, then the roots."""
-        return self.size.to_bytes(8, "big") + b"".join(self.roots)
+        """Write the subtree roots one after the other; the size is kept beside them."""
+        return b"".join(self.roots)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Frontier:
-        """Read what `to_bytes` wrote. Raises MerkleError when it is anything else."""
-        data = bytes(data)
-        if len(data) < 8 or (len(data) - 8) % HASH_BYTES:
-            raise MerkleError(f"{len(data)} bytes are not a frontier")
-        roots = [data[start : start + HASH_BYTES] for start in range(8, len(data), HASH_BYTES)]
-        return cls(int.from_bytes(data[:8], "big"), roots)
+    def from_bytes(cls, size: int, data: bytes) -> Frontier:
+        """Read what `to_bytes` wrote. Raises MerkleError when it does not belong to this size."""
+        starts = range(0, len(data), HASH_BYTES)
+        return cls(size, [data[start : start + HASH_BYTES] for start in starts])
 
 
 def _fold_right(hashes: Sequence[bytes]) -> bytes:
