@@ -4,7 +4,7 @@ Run by tools/prepare.py with the environment's Python. Node comes from the wheel
 lock, so the machine needs none; npm reads the user's ordinary npm configuration.
 
     static/vendor/tabler/tabler.min.css, tabler.min.js
-    static/vendor/inter/inter-latin.woff2, inter-latin-ext.woff2 (variable, weights 100 to 900)
+    static/vendor/inter/inter-latin-wght-normal.woff2, inter-latin-ext-wght-normal.woff2
     static/vendor/vega/vega.min.js, vega-lite.min.js, vega-embed.min.js
     static/vendor/svg-pan-zoom/svg-pan-zoom.min.js
     static/vendor/icons.svg     one <symbol id="name"> for each name in tools/icons.txt
@@ -28,9 +28,11 @@ ICON_NAMES = ROOT / "tools" / "icons.txt"
 FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler/tabler.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler/tabler.min.js",
-    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": "inter/inter-latin.woff2",
+    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": (
+        "inter/inter-latin-wght-normal.woff2"
+    ),
     "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": (
-        "inter/inter-latin-ext.woff2"
+        "inter/inter-latin-ext-wght-normal.woff2"
     ),
     "@fontsource-variable/inter/LICENSE": "inter/LICENSE",
     "@tabler/icons/LICENSE": "LICENSE-tabler-icons",
