@@ -155,7 +155,7 @@ class TlogProof:
 
 
 def generate_key(name: str) -> SigningKey:
-    """Make a new signing key. For the log, `name` is its origin, such as `audit.example.org/log`."""
+    """Make a new signing key. For the log, `name` is its origin, as `audit.example.org/log`."""
     _check_name(name)
     return SigningKey(name, Ed25519PrivateKey.generate().private_bytes_raw())
 
