@@ -7,7 +7,7 @@ lock, so the machine needs none; npm reads the user's ordinary npm configuration
     static/vendor/inter/inter-latin-wght-normal.woff2, inter-latin-ext-wght-normal.woff2
     static/vendor/vega/vega.min.js, vega-lite.min.js, vega-embed.min.js
     static/vendor/svg-pan-zoom/svg-pan-zoom.min.js
-    static/vendor/icons.svg     one <symbol id="name"> for each name in tools/icons.txt
+    static/vendor/tabler-icons/NAME.svg for each name in static/icons.txt
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "node_modules"
 VENDOR = ROOT / "static" / "vendor"
-ICON_NAMES = ROOT / "tools" / "icons.txt"
+ICON_NAMES = ROOT / "static" / "icons.txt"
 
 FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler/tabler.min.css",
@@ -35,7 +35,7 @@ FILES = {
         "inter/inter-latin-ext-wght-normal.woff2"
     ),
     "@fontsource-variable/inter/LICENSE": "inter/LICENSE",
-    "@tabler/icons/LICENSE": "LICENSE-tabler-icons",
+    "@tabler/icons/LICENSE": "tabler-icons/LICENSE",
     "vega/build/vega.min.js": "vega/vega.min.js",
     "vega-lite/build/vega-lite.min.js": "vega/vega-lite.min.js",
     "vega-embed/build/vega-embed.min.js": "vega/vega-embed.min.js",
@@ -45,11 +45,6 @@ FILES = {
 }
 # The maps are not shipped, and a static-files manifest refuses a reference to a missing file.
 SOURCE_MAP = re.compile(rb"(?m)^(?://[#@] ?sourceMappingURL=.*|/\*# ?sourceMappingURL=.*?\*/)\s*$")
-ICON_BODY = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
-SYMBOL = (
-    '<symbol id="{name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2"'
-    ' stroke-linecap="round" stroke-linejoin="round">{body}</symbol>'
-)
 
 
 def digest_files(*paths: Path) -> str:
@@ -82,25 +77,19 @@ def install_packages() -> None:
 
 
 def read_icon_names() -> list[str]:
-    """Return the names in tools/icons.txt; a line may carry a comment after '#'."""
+    """Return the names in static/icons.txt; a line may carry a comment after '#'."""
     lines = (line.split("#")[0].strip() for line in ICON_NAMES.read_text().splitlines())
     return sorted({line for line in lines if line})
 
 
-def draw_sprite(names: list[str]) -> str:
-    """Return one SVG document with a symbol for each icon; a name Tabler lacks is an error."""
-    symbols = []
+def copy_icons(names: list[str], target: Path) -> None:
+    """Copy the outline icon of each name; a name Tabler lacks is an error."""
+    target.mkdir(parents=True, exist_ok=True)
     for name in names:
         source = MODULES / "@tabler" / "icons" / "icons" / "outline" / f"{name}.svg"
         if not source.exists():
-            raise SystemExit(f"tools/icons.txt names {name!r}, which Tabler Icons does not have.")
-        match = ICON_BODY.search(source.read_text())
-        if match is None:
-            raise SystemExit(f"{source} is not an SVG picture.")
-        body = re.sub(r"\s*\n\s*", "", match[1])
-        symbols.append(SYMBOL.format(name=name, body=body))
-    joined = "\n".join(symbols)
-    return f'<svg xmlns="http://www.w3.org/2000/svg">\n{joined}\n</svg>\n'
+            raise SystemExit(f"static/icons.txt names {name!r}, which Tabler Icons does not have.")
+        shutil.copyfile(source, target / source.name)
 
 
 def copy_files(target: Path) -> None:
@@ -124,7 +113,7 @@ def main() -> int:
     draft = VENDOR.with_name("vendor.new")
     shutil.rmtree(draft, ignore_errors=True)
     copy_files(draft)
-    (draft / "icons.svg").write_text(draw_sprite(read_icon_names()))
+    copy_icons(read_icon_names(), draft / "tabler-icons")
     (draft / ".stamp").write_text(wanted)
     shutil.rmtree(VENDOR, ignore_errors=True)
     draft.rename(VENDOR)
