@@ -17,7 +17,7 @@ SQLITE_OPTIONS = {
     # FULL because an acknowledged entry must survive a power cut; recursive_triggers so that
     # REPLACE cannot slip past the triggers that keep the log append-only.
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-    "PRAGMA recursive_triggers=ON; PRAGMA trusted_schema=OFF;",
+    "PRAGMA recursive_triggers=ON; ",
 }
 
 
