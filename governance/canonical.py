@@ -30,9 +30,7 @@ LOG_MAX_DEPTH = 8
 LOG_MAX_BYTES = 16 * 1024
 LOG_MAX_INTEGER = 2**53 - 1
 LOG_IDENTIFIER_FIELDS = frozenset({"at", "digest", "id", "kind", "login", "request_id", "type"})
-_BIDI_CONTROLS = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-)
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 # One token: a string (with the colon that makes it a key), a bracket, a separator, or a bare word.
 _TOKEN = re.compile(
@@ -83,9 +81,7 @@ def canonical_digest(value: Any) -> str:
     return sha256_hex(canonical_bytes(value))
 
 
-def parse_strict(
-    data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES
-) -> Any:
+def parse_strict(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH, max_nodes: int = MAX_NODES) -> Any:
     """Parse UTF-8 JSON that can be read in one way only, and return it as plain Python values.
 
     `max_bytes` bounds the document, `max_depth` the nesting (a bare scalar has depth 0, [] has 1),
@@ -95,17 +91,13 @@ def parse_strict(
     one.
     """
     if len(data) > max_bytes:
-        raise CanonicalError(
-            f"the document has {len(data)} bytes; at most {max_bytes} are accepted"
-        )
+        raise CanonicalError(f"the document has {len(data)} bytes; at most {max_bytes} are accepted")
     if data.startswith(b"\xef\xbb\xbf"):
         raise CanonicalError("the document starts with a byte order mark; send plain UTF-8", 0)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise CanonicalError(
-            f"byte {error.start} is not UTF-8; send the document as UTF-8"
-        ) from error
+        raise CanonicalError(f"byte {error.start} is not UTF-8; send the document as UTF-8") from error
     _check_tokens(text, max_depth, max_nodes)
     try:
         return json.loads(text, object_pairs_hook=_refuse_duplicate_keys)
@@ -139,9 +131,7 @@ def _iterate_tokens(text: str) -> Iterator[re.Match[str]]:
         position = match.end()
     rest = _BLANK.match(text, position)
     if rest is not None and rest.end() < len(text):
-        raise CanonicalError(
-            "this is not JSON: unexpected character or unfinished string", rest.end()
-        )
+        raise CanonicalError("this is not JSON: unexpected character or unfinished string", rest.end())
 
 
 def _check_string(token: str, position: int) -> None:
@@ -197,9 +187,7 @@ def check_log_profile(value: Any) -> bytes:
     _check_log_value(value, path="$", depth=1)
     data = canonical_bytes(value)
     if len(data) > LOG_MAX_BYTES:
-        raise CanonicalError(
-            f"the entry has {len(data)} bytes; at most {LOG_MAX_BYTES} are accepted"
-        )
+        raise CanonicalError(f"the entry has {len(data)} bytes; at most {LOG_MAX_BYTES} are accepted")
     return data
 
 

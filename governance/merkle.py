@@ -36,9 +36,7 @@ class RootMismatch(MerkleError):
     """The proof leads to another root than the one it was checked against."""
 
     def __init__(self, what: str, calculated: bytes, expected: bytes) -> None:
-        super().__init__(
-            f"{what}: the proof gives root {calculated.hex()}, expected {expected.hex()}"
-        )
+        super().__init__(f"{what}: the proof gives root {calculated.hex()}, expected {expected.hex()}")
         self.calculated = calculated
         self.expected = expected
 
@@ -66,9 +64,7 @@ class Frontier:
 
     def __init__(self, size: int = 0, roots: Sequence[bytes] = ()) -> None:
         if size < 0 or len(roots) != size.bit_count():
-            raise MerkleError(
-                f"a tree of {size} leaves does not have {len(roots)} complete subtrees"
-            )
+            raise MerkleError(f"a tree of {size} leaves does not have {len(roots)} complete subtrees")
         if any(len(root) != HASH_BYTES for root in roots):
             raise MerkleError(f"every subtree root has {HASH_BYTES} bytes")
         self.size = size
@@ -167,9 +163,7 @@ def _inclusion_ranges(size: int, index: int) -> list[Range]:
 
 def _consistency_ranges(old_size: int, new_size: int) -> list[Range]:
     if not 1 <= old_size <= new_size:
-        raise ProofError(
-            f"no consistency proof leads from a tree of {old_size} to one of {new_size}"
-        )
+        raise ProofError(f"no consistency proof leads from a tree of {old_size} to one of {new_size}")
     ranges: list[Range] = []
     start, end = 0, new_size
     while end != old_size:
@@ -180,9 +174,7 @@ def _consistency_ranges(old_size: int, new_size: int) -> list[Range]:
         else:
             ranges.append((start, middle))
             start = middle
-    if (
-        start > 0
-    ):  # the reader does not know this part of the old tree; otherwise it is the old root itself
+    if start > 0:  # the reader does not know this part of the old tree; otherwise it is the old root itself
         ranges.append((start, end))
     return ranges[::-1]
 
@@ -211,9 +203,7 @@ def _hash_range(part: Range, node_at: NodeReader) -> bytes:
 # Verifying.
 
 
-def verify_inclusion(
-    leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes
-) -> None:
+def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
     """Check that the leaf hash stands at `index` in the tree of `size` leaves with this root.
 
     Returns nothing; raises ProofError for a wrong shape and RootMismatch when it does not hold.
@@ -223,9 +213,7 @@ def verify_inclusion(
         raise RootMismatch(f"leaf {index} is not in the tree of {size}", calculated, root)
 
 
-def verify_consistency(
-    old_size: int, new_size: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes
-) -> None:
+def verify_consistency(old_size: int, new_size: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> None:
     """Check that the tree of `old_size` leaves is a prefix of the tree of `new_size`.
 
     An old size of zero proves nothing and is refused, as in the published vectors. Raises
@@ -233,17 +221,13 @@ def verify_consistency(
     to.
     """
     if not 1 <= old_size <= new_size:
-        raise ProofError(
-            f"no consistency proof leads from a tree of {old_size} to one of {new_size}"
-        )
+        raise ProofError(f"no consistency proof leads from a tree of {old_size} to one of {new_size}")
     if old_size == new_size:
         if proof:
             raise ProofError("trees of equal size need an empty proof")
         calculated_old, calculated_new = old_root, old_root
     else:
-        calculated_old, calculated_new = _roots_from_consistency(
-            old_size, new_size, proof, old_root
-        )
+        calculated_old, calculated_new = _roots_from_consistency(old_size, new_size, proof, old_root)
     if not hmac.compare_digest(calculated_old, old_root):
         raise RootMismatch(f"the old tree of {old_size} is not a prefix", calculated_old, old_root)
     if not hmac.compare_digest(calculated_new, new_root):

@@ -244,9 +244,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
 # Proof files.
 
 
-def build_proof(
-    index: int, hashes: Sequence[bytes], checkpoint: str, extra: bytes | None = None
-) -> str:
+def build_proof(index: int, hashes: Sequence[bytes], checkpoint: str, extra: bytes | None = None) -> str:
     """Write a tlog-proof: the index, the inclusion proof from the leaf up, the checkpoint note."""
     lines = [PROOF_HEADER]
     if extra is not None:

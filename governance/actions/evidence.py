@@ -1,0 +1,129 @@
+"""Submitting evidence. Nothing is overwritten: a correction supersedes."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from governance import auditlog, store
+from governance.actors import Actor
+from governance.amendment import lock_and_amend, version_and_model
+from governance.auditlog import Subject
+from governance.canonical import canonical_digest
+from governance.evidence_content import NEEDS_FILE, check_content, read_junit
+from governance.exceptions import InvalidInput
+from governance.models import Evidence, EvidenceKind, ModelVersion, Requirement, StoredFile
+from governance.permissions import authorise
+from governance.text import clean_name, clean_text
+
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+@transaction.atomic
+def submit_evidence(
+    version: ModelVersion,
+    *,
+    kind: str,
+    title: str,
+    observed_at: datetime,
+    description: str = "",
+    content: Mapping[str, Any] | None = None,
+    file: Iterable[bytes] | None = None,
+    file_name: str = "",
+    requirements: Sequence[Requirement] = (),
+    supersedes: Evidence | None = None,
+    actor: Actor,
+) -> Evidence:
+    """Record one item of evidence: structured content, or a file given as chunks of bytes, by its digest.
+
+    The file is stored before the version is locked, so that a slow upload holds nobody up; when the action is refused
+    later the bytes stay in the store without a name, which harms nothing.
+    """
+    project = version.model.project
+    authorise(actor, "submit_evidence", project)
+    if kind not in EvidenceKind.values:
+        raise InvalidInput(f"“kind” must be one of {', '.join(EvidenceKind.values)}.", field="kind")
+    title = clean_name(title, "title", limit=200)
+    checked = check_content(kind, content)
+    stored, checked = _store(kind, file, checked)
+    received_at = auditlog.database_now()
+    _check_times(observed_at, received_at)
+    version, moved = lock_and_amend(version)
+    _check_links(version, kind, requirements, supersedes)
+    name = clean_name(file_name, "file_name", limit=200) if stored else ""
+    evidence = Evidence.objects.create(
+        version=version,
+        kind=kind,
+        title=title,
+        description=clean_text(description, "description"),
+        content=checked,
+        content_digest=canonical_digest(checked) if checked is not None else "",
+        file=stored,
+        file_name=name,
+        media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
+        supersedes=supersedes,
+        observed_at=observed_at,
+        received_at=received_at,
+        submitted_by=actor.user,
+    )
+    evidence.requirements.set(requirements)
+    entry = auditlog.append(
+        "evidence.submitted",
+        actor=actor,
+        subject=Subject("evidence", evidence.pk, title, evidence.digest),
+        project=project,
+        related=version_and_model(version),
+        data={
+            "kind": kind,
+            "digest": evidence.digest,
+            "content_digest": evidence.content_digest,
+            "size": stored.size if stored else 0,
+            "requirements": [item.key for item in requirements],
+            "supersedes": supersedes.pk if supersedes else 0,
+            "observed_at": observed_at.isoformat(),
+            "states": moved,
+        },
+    )
+    auditlog.stamp(evidence, entry)
+    return evidence
+
+
+def _store(
+    kind: str, file: Iterable[bytes] | None, content: dict[str, Any] | None
+) -> tuple[StoredFile | None, dict[str, Any] | None]:
+    if file is None:
+        if kind in NEEDS_FILE:
+            raise InvalidInput(f"Evidence of kind “{kind}” needs a file.", field="file")
+        return None, content
+    stored = store.save(file)
+    if stored.size == 0:
+        raise InvalidInput("The file is empty.", field="file")
+    if kind == EvidenceKind.TEST_REPORT:
+        with store.open_file(stored.digest) as report:
+            content = read_junit(report)
+    return stored, content
+
+
+def _check_times(observed_at: datetime, received_at: datetime) -> None:
+    if observed_at.tzinfo is None:
+        raise InvalidInput("“observed_at” needs a time zone, such as 2026-11-21T09:30:00Z.", field="observed_at")
+    if observed_at > received_at + CLOCK_SKEW:
+        raise InvalidInput("“observed_at” lies in the future.", field="observed_at")
+
+
+def _check_links(
+    version: ModelVersion, kind: str, requirements: Sequence[Requirement], supersedes: Evidence | None
+) -> None:
+    for requirement in requirements:
+        if requirement.model_id != version.model_id or requirement.withdrawn_at is not None:
+            raise InvalidInput(f"{requirement.key} is no requirement of this model now.", field="requirements")
+    if supersedes is None:
+        return
+    if supersedes.version_id != version.pk or supersedes.kind != kind:
+        raise InvalidInput("Evidence supersedes only evidence of its own kind and version.", field="supersedes")
+    if Evidence.objects.filter(supersedes=supersedes).exists():
+        raise InvalidInput("That evidence is superseded already; supersede its successor.", field="supersedes")

@@ -1,0 +1,229 @@
+"""Projects, people, roles and tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.text import slugify
+
+from governance import auditlog
+from governance.actors import API_TOKEN, Actor
+from governance.auditlog import Subject
+from governance.exceptions import Duplicate, InvalidInput, NotPermitted
+from governance.models import ApiToken, Membership, Project, RequirementTemplate, RiskTier, Role, User
+from governance.permissions import SCOPES, authorise, roles_of
+from governance.requirement_template import built_in_text, parse_template
+from governance.revision import check_revision
+from governance.text import clean_name, clean_text
+
+TOKEN_PREFIX = "csn_"  # noqa: S105  (the public beginning of every token)
+LONGEST_TOKEN_DAYS = 90
+
+
+@transaction.atomic
+def create_user(
+    *,
+    username: str,
+    full_name: str,
+    email: str,
+    password: str,
+    is_organisation_administrator: bool = False,
+    actor: Actor,
+) -> User:
+    """Open an account. Refuses a login or an e-mail that is in use (also by a closed account) and a weak password."""
+    authorise(actor, "create_user", None)
+    username = clean_name(username, "username", limit=150).lower()
+    email = clean_name(email, "email", limit=254).lower()
+    if User.objects.filter(username__iexact=username).exists():
+        raise Duplicate(f"The login “{username}” is or was in use; logins are never given twice.", field="username")
+    if User.objects.filter(email__iexact=email).exists():
+        raise Duplicate("There is an account for this e-mail already.", field="email")
+    user = User(
+        username=username,
+        full_name=clean_name(full_name, "full_name", limit=200),
+        email=email,
+        is_organisation_administrator=is_organisation_administrator,
+    )
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(" ".join(error.messages), field="password") from None
+    user.set_password(password)
+    user.save()
+    auditlog.append(
+        "user.created",
+        actor=actor,
+        subject=_about(user),
+        project=None,
+        data={"organisation_administrator": is_organisation_administrator},
+    )
+    return user
+
+
+@transaction.atomic
+def close_user(user: User, *, reason: str, actor: Actor) -> User:
+    """Close an account. It stays in the record; its tokens stop working at once."""
+    authorise(actor, "create_user", None)
+    user = User.objects.select_for_update().get(pk=user.pk)
+    if user.pk == actor.user.pk:
+        raise InvalidInput("You cannot close your own account.", field="user")
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+    auditlog.append(
+        "user.closed",
+        actor=actor,
+        subject=_about(user),
+        project=None,
+        reason=clean_text(reason, "reason", required=True),
+    )
+    return user
+
+
+@transaction.atomic
+def create_project(*, name: str, description: str = "", actor: Actor) -> Project:
+    """Open a project with the built-in requirement template of each tier."""
+    authorise(actor, "create_project", None)
+    name = clean_name(name, "name")
+    slug = slugify(name)
+    if Project.objects.filter(name__iexact=name).exists() or Project.objects.filter(slug=slug).exists():
+        raise Duplicate(f"There is a project named “{name}” already.", field="name")
+    if not slug:
+        raise InvalidInput("“name” needs at least one letter or digit.", field="name")
+    project = Project.objects.create(name=name, slug=slug, description=clean_text(description, "description"))
+    RequirementTemplate.objects.bulk_create(
+        RequirementTemplate(project=project, risk_tier=tier, text=built_in_text(tier)) for tier in RiskTier.values
+    )
+    auditlog.append("project.created", actor=actor, subject=Subject("project", project.pk, name), project=project)
+    return project
+
+
+@transaction.atomic
+def grant_role(project: Project, *, user: User, role: str, actor: Actor) -> Membership:
+    """Give a person a role. Refuses a closed account, an unknown role and a role held already."""
+    authorise(actor, "manage_members", project)
+    if role not in Role.values:
+        raise InvalidInput(f"“{role}” is not a role; choose one of {', '.join(Role.values)}.", field="role")
+    if not user.is_active or user.is_system:
+        raise InvalidInput("This account is closed.", field="user")
+    if Membership.objects.current().filter(project=project, user=user, role=role).exists():
+        raise Duplicate(f"{user} is {role} in {project} already.", field="role")
+    membership = Membership.objects.create(project=project, user=user, role=role, granted_by=actor.user)
+    auditlog.append(
+        "membership.granted",
+        actor=actor,
+        subject=_about(user),
+        project=project,
+        related=[Subject("membership", membership.pk, role)],
+        data={"role": role},
+    )
+    return membership
+
+
+@transaction.atomic
+def end_role(membership: Membership, *, reason: str = "", actor: Actor) -> Membership:
+    """Take a role back. The row stays, with its end."""
+    authorise(actor, "manage_members", membership.project)
+    membership = Membership.objects.select_for_update().select_related("project", "user").get(pk=membership.pk)
+    if membership.ended_at is not None:
+        raise Duplicate("This role has ended already.")
+    membership.ended_at = auditlog.database_now()
+    membership.save(update_fields=["ended_at"])
+    auditlog.append(
+        "membership.ended",
+        actor=actor,
+        subject=_about(membership.user),
+        project=membership.project,
+        related=[Subject("membership", membership.pk, membership.role)],
+        data={"role": membership.role},
+        reason=clean_text(reason, "reason"),
+    )
+    return membership
+
+
+@transaction.atomic
+def create_token(
+    *, name: str, scopes: list[str], days: int, project: Project | None = None, actor: Actor
+) -> tuple[ApiToken, str]:
+    """Make a token for the actor and return it with its secret, which is kept nowhere and shown once."""
+    if actor.authentication == API_TOKEN:
+        raise NotPermitted("A token cannot make tokens: sign in as a person.", code="person_needed")
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes:
+        raise InvalidInput(f"Choose scopes among {', '.join(SCOPES)}.", field="scopes")
+    if not 1 <= days <= LONGEST_TOKEN_DAYS:
+        raise InvalidInput(f"A token lives 1 to {LONGEST_TOKEN_DAYS} days.", field="days")
+    if project is not None and not roles_of(actor.user, project):
+        raise NotPermitted("You hold no role in that project.")
+    prefix = TOKEN_PREFIX + secrets.token_hex(4)
+    secret = f"{prefix}_{secrets.token_urlsafe(32)}"
+    token = ApiToken.objects.create(
+        user=actor.user,
+        name=clean_name(name, "name", limit=100),
+        prefix=prefix,
+        secret_digest=digest_secret(secret),
+        scopes=sorted(set(scopes)),
+        project=project,
+        expires_at=auditlog.database_now() + timedelta(days=days),
+    )
+    auditlog.append(
+        "token.created",
+        actor=actor,
+        subject=Subject("token", token.pk, prefix),
+        project=project,
+        data={"scopes": token.scopes, "days": days},
+    )
+    return token, secret
+
+
+@transaction.atomic
+def revoke_token(token: ApiToken, *, actor: Actor) -> ApiToken:
+    """End a token at once: its owner's, or anybody's for an organisation administrator."""
+    if token.user_id != actor.user.pk and not actor.user.is_organisation_administrator:
+        raise NotPermitted("This token is not yours.")
+    token = ApiToken.objects.select_for_update().get(pk=token.pk)
+    if token.revoked_at is not None:
+        raise Duplicate("This token is revoked already.")
+    token.revoked_at = auditlog.database_now()
+    token.save(update_fields=["revoked_at"])
+    auditlog.append(
+        "token.revoked", actor=actor, subject=Subject("token", token.pk, token.prefix), project=token.project
+    )
+    return token
+
+
+@transaction.atomic
+def write_template(
+    project: Project, *, risk_tier: str, text: str, seen_revision: int | None = None, actor: Actor
+) -> RequirementTemplate:
+    """Replace the project's requirement template of a tier. Requirements made from it before stay as they are."""
+    authorise(actor, "write_template", project)
+    if risk_tier not in RiskTier.values:
+        raise InvalidInput(f"“{risk_tier}” is not a tier.", field="risk_tier")
+    parse_template(text)
+    template = RequirementTemplate.objects.select_for_update().get(project=project, risk_tier=risk_tier)
+    check_revision(template.revision, seen_revision)
+    template.text = text
+    template.revision += 1
+    template.save(update_fields=["text", "revision"])
+    auditlog.append(
+        "template.written",
+        actor=actor,
+        subject=Subject("template", template.pk, risk_tier),
+        project=project,
+        data={"revision": template.revision, "digest": "sha256:" + hashlib.sha256(text.encode()).hexdigest()},
+    )
+    return template
+
+
+def digest_secret(secret: str) -> str:
+    """What is kept of a token. A plain SHA-256 is enough for 256 random bits."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _about(user: User) -> Subject:
+    return Subject("user", user.pk, user.get_full_name())

@@ -1,0 +1,118 @@
+"""The dossier: the one reading of a model version.
+
+Page, API, gate, report and attestation all read what ``collect`` returns, so they cannot disagree. Its digest covers
+everything that counts and nothing else: sign-offs are left out, because the digest is what they sign; the state is
+left out, because it follows from them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from governance import dossier_items as items
+from governance.auditlog import database_now
+from governance.canonical import canonical_bytes, canonical_digest
+from governance.models import DossierSnapshot, ModelVersion
+from governance.policy import Policy, policy_for
+
+FORMAT = "countersign/dossier/1"
+SIGNED_PARTS = (
+    "model",
+    "version",
+    "proof_of_concept",
+    "requirements",
+    "datasets",
+    "derivations",
+    "evidence",
+    "evaluations",
+    "waivers",
+    "contributors",
+)
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """Everything that counts about a version, ordered and frozen. ``as_of`` is when it was read."""
+
+    version_id: int
+    state: str
+    as_of: datetime
+    policy: Policy
+    model: items.ModelItem
+    version: items.VersionItem
+    proof_of_concept: items.ProofOfConceptItem | None
+    requirements: tuple[items.RequirementItem, ...]
+    datasets: tuple[items.DatasetItem, ...]
+    derivations: tuple[items.DerivationItem, ...]
+    evidence: tuple[items.EvidenceItem, ...]
+    evaluations: tuple[items.EvaluationItem, ...]
+    waivers: tuple[items.WaiverItem, ...]
+    contributors: tuple[items.ContributorItem, ...]
+    contributor_person_keys: frozenset[str]
+    sign_offs: tuple[items.SignOffItem, ...]
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The part that is signed, as plain JSON values."""
+        parts: dict[str, Any] = {"format": FORMAT}
+        for name in SIGNED_PARTS:
+            value = getattr(self, name)
+            parts[name] = [asdict(item) for item in value] if isinstance(value, tuple) else value and asdict(value)
+        parts["policy"] = {"name": self.policy.name, "version": self.policy.version, "digest": self.policy.digest}
+        plain: dict[str, Any] = json.loads(json.dumps(parts))
+        return plain
+
+    @cached_property
+    def digest(self) -> str:
+        return canonical_digest(self.document)
+
+    def measures(self, dataset_role: str) -> dict[tuple[str, str], tuple[items.Measure, items.EvaluationItem]]:
+        """(metric, population) -> the measure and the succeeded evaluation that made it."""
+        found: dict[tuple[str, str], tuple[items.Measure, items.EvaluationItem]] = {}
+        for evaluation in self.evaluations:
+            if evaluation.dataset_role == dataset_role:
+                for measure in evaluation.measures:
+                    found.setdefault((measure.metric, measure.population), (measure, evaluation))
+        return found
+
+
+def collect(version: ModelVersion) -> Dossier:
+    """Read the version once. The number of queries does not grow with what is recorded."""
+    now = database_now()
+    version = ModelVersion.objects.with_names().prefetch_related("artifacts").get(pk=version.pk)
+    datasets, derivations = items.read_lineage(version)
+    contributors, person_keys = items.read_contributors(version, [item.dataset_version_id for item in datasets])
+    unsigned = Dossier(
+        version_id=version.pk,
+        state=version.state,
+        as_of=now,
+        policy=policy_for(version.model.risk_tier),
+        model=items.read_model(version.model),
+        version=items.read_version(version),
+        proof_of_concept=items.read_proof_of_concept(version.model),
+        requirements=items.read_requirements(version),
+        datasets=datasets,
+        derivations=derivations,
+        evidence=items.read_evidence(version),
+        evaluations=items.read_evaluations(version),
+        waivers=items.read_waivers(version),
+        contributors=contributors,
+        contributor_person_keys=person_keys,
+        sign_offs=(),
+    )
+    signed = items.read_sign_offs(version, digest=unsigned.digest, document=unsigned.document)
+    # replace() would drop the cached document and compute it again; the digest does not cover sign-offs.
+    object.__setattr__(unsigned, "sign_offs", signed)
+    return unsigned
+
+
+def keep(dossier: Dossier) -> DossierSnapshot:
+    """Keep the exact text that is being submitted, signed or promoted."""
+    text = canonical_bytes(dossier.document).decode()
+    return DossierSnapshot.objects.get_or_create(
+        digest=dossier.digest, defaults={"version_id": dossier.version_id, "document": text}
+    )[0]

@@ -1,0 +1,547 @@
+"""The parts of a dossier and how each is read. Times are RFC 3339 text, thresholds decimal text, ids integers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from governance.models import (
+    AuditLogEntry,
+    DatasetUse,
+    DatasetVersion,
+    Derivation,
+    Evaluation,
+    Evidence,
+    ModelVersion,
+    ProofOfConcept,
+    RegisteredModel,
+    SignOff,
+    User,
+    Waiver,
+    WorkStatus,
+)
+
+# What a person does that makes the dossier theirs. Signing, promoting, reading and reporting do not.
+CONTRIBUTING = (
+    "model.registered",
+    "model.described",
+    "model.tiered",
+    "requirements.generated",
+    "requirement.written",
+    "requirement.withdrawn",
+    "proof_of_concept.written",
+    "proof_of_concept.decided",
+    "dataset.registered",
+    "dataset_version.registered",
+    "version.registered",
+    "version.described",
+    "version.submitted",
+    "dataset_use.declared",
+    "evidence.submitted",
+    "evaluation.requested",
+    "waiver.granted",
+)
+
+
+@dataclass(frozen=True)
+class ModelItem:
+    id: int
+    name: str
+    project: str
+    owner: str
+    description: str
+    intended_use: str
+    out_of_scope_uses: str
+    affected_people: str
+    risk_tier: str
+    risk_tier_rationale: str
+
+
+@dataclass(frozen=True)
+class ArtifactItem:
+    name: str
+    digest: str
+    size: int | None
+
+
+@dataclass(frozen=True)
+class VersionItem:
+    id: int
+    number: int
+    artifacts: tuple[ArtifactItem, ...]
+    artifact_location: str
+    source_run: str
+    training_code: str
+    parent: int | None
+    notes: str
+    created_by: str
+    created_at: str
+
+
+@dataclass(frozen=True)
+class SuccessCriterionItem:
+    statement: str
+    metric: str
+    population: str
+    comparator: str
+    threshold: str
+    evaluation_id: int | None
+    measured: float | None
+
+
+@dataclass(frozen=True)
+class ProofOfConceptItem:
+    problem_statement: str
+    risks: str
+    open_questions: str
+    success_criteria: tuple[SuccessCriterionItem, ...]
+    decision: str
+    decision_reason: str
+    decided_by: str
+    decided_at: str
+
+
+@dataclass(frozen=True)
+class CriterionItem:
+    key: str
+    metric: str
+    comparator: str
+    threshold: str
+    population: str
+    dataset_role: str
+    severity: str
+
+
+@dataclass(frozen=True)
+class RequirementItem:
+    id: int
+    key: str
+    title: str
+    statement: str
+    source: str
+    criteria: tuple[CriterionItem, ...]
+    evidence_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DatasetItem:
+    role: str
+    dataset_version_id: int
+    dataset: str
+    number: int
+    digest: str
+    row_count: int
+    source: str
+    licence: str
+    personal_data: str
+    sensitive_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DerivationItem:
+    derived_id: int
+    derived: str
+    source_id: int
+    source: str
+    source_digest: str
+    description: str
+
+
+@dataclass(frozen=True)
+class EvidenceItem:
+    id: int
+    kind: str
+    title: str
+    digest: str
+    size: int | None
+    file_name: str
+    content: dict[str, Any] | None
+    observed_at: str
+    received_at: str
+    submitted_by: str
+    log_index: int | None
+    supersedes_id: int | None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measured number: ``value`` with its interval [``low``, ``high``] over ``n`` rows; ``reason`` says why it
+    cannot be relied on (undefined, group too small)."""
+
+    metric: str
+    population: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class EvaluationItem:
+    id: int
+    kind: str
+    status: str
+    dataset_role: str
+    dataset: str
+    dataset_digest: str
+    evidence_id: int
+    evidence_digest: str
+    result_digest: str
+    failure: str
+    requested_by: str
+    measures: tuple[Measure, ...]
+
+
+@dataclass(frozen=True)
+class WaiverItem:
+    id: int
+    finding_key: str
+    reason: str
+    expires_at: str
+    granted_by: str
+
+
+@dataclass(frozen=True)
+class ContributorItem:
+    id: int
+    name: str
+    contributions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SignOffItem:
+    """``changed`` names the dossier items that differ from what was signed; empty while the sign-off is current."""
+
+    id: int
+    signer_id: int
+    signer_person_key: str
+    signer: str
+    role: str
+    decision: str
+    meaning: str
+    reason: str
+    signed_at: datetime
+    dossier_digest: str
+    log_index: int | None
+    is_current: bool
+    changed: tuple[str, ...]
+
+
+def instant(moment: datetime | None) -> str:
+    """RFC 3339 in UTC with microseconds, or nothing."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment is not None else ""
+
+
+def read_model(model: RegisteredModel) -> ModelItem:
+    return ModelItem(
+        model.pk,
+        model.name,
+        model.project.name,
+        model.owner.get_full_name(),
+        model.description,
+        model.intended_use,
+        model.out_of_scope_uses,
+        model.affected_people,
+        model.risk_tier,
+        model.risk_tier_rationale,
+    )
+
+
+def read_version(version: ModelVersion) -> VersionItem:
+    artifacts = tuple(ArtifactItem(item.name, item.digest, item.size) for item in version.artifacts.all())
+    return VersionItem(
+        version.pk,
+        version.number,
+        artifacts,
+        version.artifact_location,
+        version.source_run,
+        version.training_code,
+        version.parent_id,
+        version.notes,
+        version.created_by.get_full_name(),
+        instant(version.created_at),
+    )
+
+
+def read_proof_of_concept(model: RegisteredModel) -> ProofOfConceptItem | None:
+    found = (
+        ProofOfConcept.objects.filter(model=model)
+        .select_related("decided_by")
+        .prefetch_related("success_criteria__evaluation")
+        .first()
+    )
+    if found is None:
+        return None
+    criteria = tuple(
+        SuccessCriterionItem(
+            item.statement,
+            item.metric,
+            item.population,
+            item.comparator,
+            decimal_text(item.threshold),
+            item.evaluation_id,
+            measured_value(item.evaluation, item.metric, item.population),
+        )
+        for item in found.success_criteria.all()
+    )
+    decider = found.decided_by.get_full_name() if found.decided_by else ""
+    return ProofOfConceptItem(
+        found.problem_statement,
+        found.risks,
+        found.open_questions,
+        criteria,
+        found.decision,
+        found.decision_reason,
+        decider,
+        instant(found.decided_at),
+    )
+
+
+def measured_value(evaluation: Evaluation | None, metric: str, population: str) -> float | None:
+    """The number an evaluation measured, if it did."""
+    if evaluation is None:
+        return None
+    for measure in read_measures(evaluation):
+        if (measure.metric, measure.population) == (metric, population):
+            return measure.value
+    return None
+
+
+def decimal_text(value: Any) -> str:
+    return f"{value.normalize():f}"
+
+
+def read_requirements(version: ModelVersion) -> tuple[RequirementItem, ...]:
+    through = Evidence.requirements.through.objects.filter(
+        evidence__version=version, evidence__superseded_by=None
+    ).values_list("requirement_id", "evidence_id")
+    offered: dict[int, list[int]] = {}
+    for requirement_id, evidence_id in sorted(through):
+        offered.setdefault(requirement_id, []).append(evidence_id)
+    rows = version.model.requirements.filter(withdrawn_at=None).prefetch_related("criteria")
+    return tuple(
+        RequirementItem(
+            row.pk,
+            row.key,
+            row.title,
+            row.statement,
+            row.source,
+            tuple(
+                CriterionItem(
+                    f"{row.key}.{criterion.position}",
+                    criterion.metric,
+                    criterion.comparator,
+                    decimal_text(criterion.threshold),
+                    criterion.population,
+                    criterion.dataset_role,
+                    criterion.severity,
+                )
+                for criterion in row.criteria.all()
+            ),
+            tuple(offered.get(row.pk, ())),
+        )
+        for row in rows
+    )
+
+
+def read_lineage(version: ModelVersion) -> tuple[tuple[DatasetItem, ...], tuple[DerivationItem, ...]]:
+    """Datasets used, and everything they were derived from. All derivations of the project are read at once, so that
+    the depth of the lineage does not cost queries."""
+    uses = DatasetUse.objects.filter(version=version).select_related("dataset_version__dataset").order_by("role", "pk")
+    datasets = tuple(_dataset_item(use.role, use.dataset_version) for use in uses)
+    known = Derivation.objects.filter(derived__dataset__project=version.model.project_id).select_related(
+        "derived__dataset", "source__dataset"
+    )
+    by_derived: dict[int, list[Derivation]] = {}
+    for derivation in known.order_by("pk"):
+        by_derived.setdefault(derivation.derived_id, []).append(derivation)
+    reached, queue, found = set(), [item.dataset_version_id for item in datasets], []
+    while queue:
+        current = queue.pop(0)
+        if current not in reached:
+            reached.add(current)
+            found += by_derived.get(current, [])
+            queue += [derivation.source_id for derivation in by_derived.get(current, [])]
+    return datasets, tuple(
+        DerivationItem(
+            item.derived_id, str(item.derived), item.source_id, str(item.source), item.source.digest, item.description
+        )
+        for item in found
+    )
+
+
+def _dataset_item(role: str, version: DatasetVersion) -> DatasetItem:
+    dataset = version.dataset
+    return DatasetItem(
+        role,
+        version.pk,
+        dataset.name,
+        version.number,
+        version.digest,
+        version.row_count,
+        dataset.source,
+        dataset.licence,
+        dataset.personal_data,
+        tuple(version.sensitive_columns),
+    )
+
+
+def read_evidence(version: ModelVersion) -> tuple[EvidenceItem, ...]:
+    rows = version.evidence.current().select_related("file", "submitted_by").order_by("kind", "pk")
+    return tuple(
+        EvidenceItem(
+            row.pk,
+            row.kind,
+            row.title,
+            row.digest,
+            row.file.size if row.file else None,
+            row.file_name,
+            row.content,
+            instant(row.observed_at),
+            instant(row.received_at),
+            row.submitted_by.get_full_name(),
+            row.log_index,
+            row.supersedes_id,
+        )
+        for row in rows
+    )
+
+
+def read_evaluations(version: ModelVersion) -> tuple[EvaluationItem, ...]:
+    """The newest evaluation of each kind and role counts, whatever became of it: an unwelcome result is not outlived
+    by the welcome one before it, and a request that has not finished is not yet a result."""
+    rows = version.evaluations.select_related("dataset_version__dataset", "evidence", "requested_by").order_by(
+        "kind", "dataset_role", "-pk"
+    )
+    newest: dict[tuple[str, str], Evaluation] = {}
+    for row in rows:
+        newest.setdefault((row.kind, row.dataset_role), row)
+    return tuple(
+        EvaluationItem(
+            row.pk,
+            row.kind,
+            row.status,
+            row.dataset_role,
+            str(row.dataset_version),
+            row.dataset_version.digest,
+            row.evidence_id,
+            row.evidence.digest,
+            row.result_digest,
+            row.failure,
+            row.requested_by.get_full_name(),
+            tuple(read_measures(row)),
+        )
+        for row in newest.values()
+    )
+
+
+def read_measures(evaluation: Evaluation) -> list[Measure]:
+    if evaluation.status != WorkStatus.SUCCEEDED:
+        return []
+    return [Measure(**measure) for measure in json.loads(evaluation.result)["measures"]]
+
+
+def read_waivers(version: ModelVersion) -> tuple[WaiverItem, ...]:
+    rows = Waiver.objects.filter(version=version).select_related("granted_by")
+    return tuple(
+        WaiverItem(row.pk, row.finding_key, row.reason, instant(row.expires_at), row.granted_by.get_full_name())
+        for row in rows
+    )
+
+
+def read_contributors(
+    version: ModelVersion, dataset_version_ids: Iterable[int]
+) -> tuple[tuple[ContributorItem, ...], frozenset[str]]:
+    """Everybody whom the log names as having touched any part, with what they did; and their person keys."""
+    touched: dict[User, set[str]] = {}
+    subjects = [("model", [version.model_id]), ("version", [version.pk]), ("dataset_version", dataset_version_ids)]
+    for kind, ids in subjects:
+        entries = AuditLogEntry.objects.filter(
+            type__in=CONTRIBUTING, subjects__kind=kind, subjects__object_id__in=ids
+        ).select_related("actor")
+        for entry in entries.distinct():
+            if _counts(entry, kind, version):
+                touched.setdefault(entry.actor, set()).add(entry.type)
+    people = sorted((user for user in touched if not user.is_system), key=lambda user: user.pk)
+    contributors = tuple(
+        ContributorItem(user.pk, user.get_full_name(), tuple(sorted(touched[user]))) for user in people
+    )
+    return contributors, frozenset(user.person_key for user in people)
+
+
+def _counts(entry: AuditLogEntry, kind: str, version: ModelVersion) -> bool:
+    """An entry that names the model because it is about another version of it is no touch of this one."""
+    if kind != "model":
+        return True
+    body = json.loads(bytes(entry.body))
+    mentioned = [body["subject"], *body["related"]]
+    versions = {thing["id"] for thing in mentioned if thing["kind"] == "version"}
+    return not versions or version.pk in versions
+
+
+def read_sign_offs(version: ModelVersion, *, digest: str, document: dict[str, Any]) -> tuple[SignOffItem, ...]:
+    rows = SignOff.objects.filter(version=version).select_related("dossier", "signer").order_by("pk")
+    changes: dict[str, tuple[str, ...]] = {digest: ()}
+    found = []
+    for row in rows:
+        signed = row.dossier_id
+        if signed not in changes:
+            changes[signed] = changed_items(json.loads(row.dossier.document), document)
+        found.append(
+            SignOffItem(
+                row.pk,
+                row.signer_id,
+                row.signer.person_key,
+                row.signer_name,
+                row.role,
+                row.decision,
+                row.meaning,
+                row.reason,
+                row.signed_at,
+                signed,
+                row.log_index,
+                signed == digest,
+                changes[signed],
+            )
+        )
+    return tuple(found)
+
+
+def changed_items(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
+    """Names of what differs between two dossier documents, such as "evidence: Validation report (new)"."""
+    changed: list[str] = []
+    for part in sorted(set(before) | set(after)):
+        old, new = before.get(part), after.get(part)
+        if old == new:
+            continue
+        if isinstance(old, list) and isinstance(new, list):
+            changed += _changed_members(part, old, new)
+        else:
+            changed.append(part.replace("_", " "))
+    return tuple(changed)
+
+
+def _changed_members(part: str, old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[str]:
+    spoken = part.replace("_", " ")
+    before, after = ({_identity(item): item for item in members} for members in (old, new))
+    changed = [f"{spoken}: {_label(after[key])} (new)" for key in after if key not in before]
+    changed += [f"{spoken}: {_label(before[key])} (removed)" for key in before if key not in after]
+    return changed + [
+        f"{spoken}: {_label(after[key])} (changed)" for key in after if key in before and after[key] != before[key]
+    ]
+
+
+def _identity(item: dict[str, Any]) -> str:
+    keys = ("role", "id", "dataset_version_id", "derived_id", "source_id")
+    return json.dumps([item.get(key) for key in keys])
+
+
+def _label(item: dict[str, Any]) -> str:
+    for key in ("title", "name", "dataset", "kind", "finding_key", "derived"):
+        if item.get(key):
+            return str(item[key]).replace("_", " ")
+    return str(item.get("id", ""))

@@ -1,0 +1,224 @@
+"""The gate: may this version be promoted? A pure function of the dossier that returns every finding.
+
+Only MET opens, and a waiver that is signed and unexpired. Whatever is undefined, too small to judge, straddles its
+threshold, claimed but not recomputed, or simply absent, keeps the gate closed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from governance.dossier import Dossier
+from governance.findings import Area, Finding, FindingStatus
+from governance.gate_criteria import judge_claims, judge_criterion
+from governance.gate_signing import judge_sign_offs
+from governance.models import DatasetRole, EvaluationKind, EvidenceKind, PocDecision, WorkStatus
+
+
+@dataclass(frozen=True)
+class GateDecision:
+    """The judgement over one dossier digest, with all its reasons."""
+
+    dossier_digest: str
+    policy_digest: str
+    environment: str
+    judged_at: datetime
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.findings) and all(finding.opens for finding in self.findings if finding.blocks)
+
+    @property
+    def is_ready_to_sign(self) -> bool:
+        """Whether only sign-offs are lacking."""
+        others = [finding for finding in self.findings if finding.area != Area.SIGN_OFFS]
+        return all(finding.opens for finding in others if finding.blocks)
+
+    @property
+    def closing(self) -> tuple[Finding, ...]:
+        """The findings that keep the gate closed."""
+        return tuple(finding for finding in self.findings if finding.blocks and not finding.opens)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(finding.status for finding in self.findings))
+
+
+def judge(dossier: Dossier) -> GateDecision:
+    """Judge the dossier by the policy it names. Raises nothing for bad content: bad content is a finding."""
+    findings = [
+        *_judge_identity(dossier),
+        *_judge_proof_of_concept(dossier),
+        *_judge_lineage(dossier),
+        *_judge_evidence(dossier),
+        *_judge_evaluations(dossier),
+        *_judge_requirements(dossier),
+        *judge_claims(dossier),
+    ]
+    waived = [_apply_waivers(finding, dossier) for finding in findings]
+    return GateDecision(
+        dossier_digest=dossier.digest,
+        policy_digest=dossier.policy.digest,
+        environment=dossier.policy.environment,
+        judged_at=dossier.as_of,
+        findings=(*waived, *judge_sign_offs(dossier)),
+    )
+
+
+def _judge_identity(dossier: Dossier) -> list[Finding]:
+    artifacts = dossier.version.artifacts
+    described = dossier.model.intended_use.strip() and dossier.model.affected_people.strip()
+    return [
+        Finding(
+            "identity:artifact",
+            Area.IDENTITY,
+            _("Artifact digest"),
+            FindingStatus.MET if artifacts else FindingStatus.MISSING,
+            _("%(count)d artifact digests are recorded.") % {"count": len(artifacts)}
+            if artifacts
+            else _("No artifact digest is recorded, so nothing says which file is meant."),
+        ),
+        Finding(
+            "identity:intended_use",
+            Area.IDENTITY,
+            _("Intended use"),
+            FindingStatus.MET if described else FindingStatus.MISSING,
+            _("Intended use and affected people are described.")
+            if described
+            else _("Describe the intended use and the people affected."),
+        ),
+    ]
+
+
+def _judge_proof_of_concept(dossier: Dossier) -> list[Finding]:
+    if not dossier.policy.needs_proof_of_concept:
+        return []
+    recorded = dossier.proof_of_concept
+    if recorded is not None and recorded.decision == PocDecision.GO:
+        status = FindingStatus.MET
+        detail = _("Go, decided by %(name)s.") % {"name": recorded.decided_by}
+    elif recorded is not None and recorded.decision == PocDecision.NO_GO:
+        status, detail = FindingStatus.NOT_MET, _("The proof of concept ended with no go.")
+    else:
+        status, detail = FindingStatus.MISSING, _("No go is recorded for the proof of concept.")
+    return [Finding("proof_of_concept:go", Area.PROOF_OF_CONCEPT, _("Go decision"), status, detail)]
+
+
+def _judge_lineage(dossier: Dossier) -> list[Finding]:
+    findings = []
+    for role in dossier.policy.lineage:
+        used = [item for item in dossier.datasets if item.role == role]
+        detail = ", ".join(f"{item.dataset} v{item.number}" for item in used)
+        findings.append(
+            Finding(
+                f"lineage:{role}",
+                Area.LINEAGE,
+                _("%(role)s data") % {"role": DatasetRole(role).label},
+                FindingStatus.MET if used else FindingStatus.MISSING,
+                detail or _("No dataset version is declared in this role."),
+            )
+        )
+    return findings
+
+
+def _judge_evidence(dossier: Dossier) -> list[Finding]:
+    oldest = dossier.as_of - timedelta(days=dossier.policy.evidence_days)
+    findings = []
+    for kind in dossier.policy.evidence:
+        offered = [item for item in dossier.evidence if item.kind == kind]
+        fresh = [item for item in offered if datetime.fromisoformat(item.observed_at) >= oldest]
+        status, detail = FindingStatus.MET, ", ".join(item.title for item in fresh)
+        if not offered:
+            status, detail = FindingStatus.MISSING, _("None is submitted.")
+        elif not fresh:
+            status = FindingStatus.STALE
+            detail = _("Observed more than %(days)d days ago.") % {"days": dossier.policy.evidence_days}
+        elif kind in REVIEWS and any(_outcome(item.content) != "passed" for item in fresh):
+            status, detail = FindingStatus.NOT_MET, _("A review did not end with “passed”.")
+        findings.append(
+            Finding(
+                f"evidence:{kind}",
+                Area.EVIDENCE,
+                str(EvidenceKind(kind).label),
+                status,
+                detail,
+                evidence_ids=tuple(item.id for item in offered),
+            )
+        )
+    return findings
+
+
+REVIEWS = frozenset({EvidenceKind.SECURITY_REVIEW, EvidenceKind.PRIVACY_REVIEW})
+
+
+def _outcome(content: dict[str, object] | None) -> object:
+    return (content or {}).get("outcome")
+
+
+def _judge_evaluations(dossier: Dossier) -> list[Finding]:
+    findings = []
+    for need in dossier.policy.evaluations:
+        made = [
+            item for item in dossier.evaluations if (item.kind, item.dataset_role) == (need.kind, need.dataset_role)
+        ]
+        newest = made[0] if made else None
+        if newest is None:
+            status, detail = FindingStatus.MISSING, _("Not requested yet.")
+        elif newest.status == WorkStatus.SUCCEEDED:
+            status, detail = FindingStatus.MET, _("Computed on %(dataset)s.") % {"dataset": newest.dataset}
+        elif newest.status == WorkStatus.FAILED:
+            status, detail = FindingStatus.NOT_MET, _("It failed: %(why)s") % {"why": newest.failure}
+        else:
+            status, detail = FindingStatus.INCONCLUSIVE, _("It has not finished yet.")
+        findings.append(
+            Finding(
+                f"evaluation:{need.kind}:{need.dataset_role}",
+                Area.EVALUATIONS,
+                _("%(kind)s on %(role)s data")
+                % {"kind": EvaluationKind(need.kind).label, "role": DatasetRole(need.dataset_role).label.lower()},
+                status,
+                detail,
+                evaluation_id=newest.id if newest else None,
+            )
+        )
+    return findings
+
+
+def _judge_requirements(dossier: Dossier) -> list[Finding]:
+    if not any(requirement.criteria for requirement in dossier.requirements):
+        return [
+            Finding(
+                "criteria:none",
+                Area.CRITERIA,
+                _("Requirements"),
+                FindingStatus.MISSING,
+                _("No requirement with an acceptance criterion is recorded."),
+            )
+        ]
+    return [
+        judge_criterion(dossier, requirement, criterion)
+        for requirement in dossier.requirements
+        for criterion in requirement.criteria
+    ]
+
+
+def _apply_waivers(finding: Finding, dossier: Dossier) -> Finding:
+    """An unexpired waiver opens its finding and never hides it."""
+    if finding.opens:
+        return finding
+    for waiver in dossier.waivers:
+        if waiver.finding_key == finding.key and datetime.fromisoformat(waiver.expires_at) > dossier.as_of:
+            detail = _("%(status)s, waived by %(name)s until %(day)s: %(reason)s Found: %(detail)s") % {
+                "status": FindingStatus(finding.status).label,
+                "name": waiver.granted_by,
+                "day": waiver.expires_at[:10],
+                "reason": waiver.reason,
+                "detail": finding.detail,
+            }
+            return replace(finding, status=FindingStatus.WAIVED, detail=detail)
+    return finding

@@ -1,0 +1,144 @@
+"""How the gate judges an acceptance criterion and a submitter's claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from governance.dossier import Dossier
+from governance.dossier_items import CriterionItem, EvidenceItem, Measure, RequirementItem
+from governance.findings import Area, Finding, FindingStatus
+from governance.models import Comparator, EvidenceKind
+
+CLAIM_TOLERANCE = 1e-6
+# Kinds whose numbers the portal cannot recompute: they count as reported, and the finding says by whom.
+REPORTED_KINDS = (EvidenceKind.TEST_REPORT, EvidenceKind.LOAD_TEST, EvidenceKind.AB_RESULT)
+
+
+def judge_criterion(dossier: Dossier, requirement: RequirementItem, criterion: CriterionItem) -> Finding:
+    """Judge one criterion by what was measured; failing that, by what was reported and cannot be recomputed."""
+    evaluation_id: int | None = None
+    evidence_ids = requirement.evidence_ids
+    found = dossier.measures(criterion.dataset_role).get((criterion.metric, criterion.population))
+    if found is not None:
+        measure, evaluation = found
+        evaluation_id, evidence_ids = evaluation.id, (evaluation.evidence_id,)
+        status, detail = _judge_measure(measure, criterion)
+    else:
+        status, detail = _judge_report(dossier, criterion)
+    return Finding(
+        f"criterion:{criterion.key}",
+        Area.CRITERIA,
+        _title(requirement, criterion),
+        status,
+        detail,
+        blocks=criterion.severity in dossier.policy.blocking_severity,
+        evidence_ids=evidence_ids,
+        evaluation_id=evaluation_id,
+    )
+
+
+def _title(requirement: RequirementItem, criterion: CriterionItem) -> str:
+    return _("%(key)s %(title)s: %(metric)s (%(population)s) %(comparator)s %(threshold)s") % {
+        "key": criterion.key,
+        "title": requirement.title,
+        "metric": criterion.metric.replace("_", " "),
+        "population": criterion.population,
+        "comparator": Comparator(criterion.comparator).label,
+        "threshold": criterion.threshold,
+    }
+
+
+def _judge_measure(measure: Measure, criterion: CriterionItem) -> tuple[str, str]:
+    if measure.reason is not None or measure.value is None or not math.isfinite(measure.value):
+        return FindingStatus.INCONCLUSIVE, _("Cannot be judged: %(why)s.") % {"why": measure.reason or _("undefined")}
+    if measure.low is None or measure.high is None:
+        met = _holds(measure.value, criterion)
+        return (FindingStatus.MET if met else FindingStatus.NOT_MET), _("Measured %(value)s over %(n)d rows.") % {
+            "value": _number(measure.value),
+            "n": measure.n,
+        }
+    detail = _("Measured %(value)s, 95 %% interval %(low)s to %(high)s over %(n)d rows.") % {
+        "value": _number(measure.value),
+        "low": _number(measure.low),
+        "high": _number(measure.high),
+        "n": measure.n,
+    }
+    ends = {_holds(measure.low, criterion), _holds(measure.high, criterion)}
+    if ends == {True}:
+        return FindingStatus.MET, detail
+    if ends == {False}:
+        return FindingStatus.NOT_MET, detail
+    return FindingStatus.INCONCLUSIVE, detail + " " + _("The interval straddles the threshold.")
+
+
+def _holds(value: float, criterion: CriterionItem) -> bool:
+    exact, threshold = Decimal(repr(value)), Decimal(criterion.threshold)
+    return exact >= threshold if criterion.comparator == Comparator.AT_LEAST else exact <= threshold
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _judge_report(dossier: Dossier, criterion: CriterionItem) -> tuple[str, str]:
+    for item in dossier.evidence:
+        if item.kind in REPORTED_KINDS:
+            reported = reported_values(item)
+            value = reported.get(criterion.metric)
+            if value is not None and criterion.population == "overall":
+                met = math.isfinite(value) and _holds(value, criterion)
+                return (FindingStatus.MET if met else FindingStatus.NOT_MET), _(
+                    "Reported %(value)s by %(name)s in “%(title)s”; the portal cannot recompute it."
+                ) % {"value": _number(value), "name": item.submitted_by, "title": item.title}
+    for item, claim in _claims(dossier):
+        if (claim["name"], claim["population"]) == (criterion.metric, criterion.population):
+            return FindingStatus.MISSING, _(
+                "Claimed as %(value)s by %(name)s; no evaluation on %(role)s data has recomputed it."
+            ) % {"value": _number(claim["value"]), "name": item.submitted_by, "role": criterion.dataset_role}
+    return FindingStatus.MISSING, _("No evaluation on %(role)s data measures it.") % {"role": criterion.dataset_role}
+
+
+def reported_values(item: EvidenceItem) -> dict[str, float]:
+    """The numbers a reported kind offers to criteria, named ``kind.value`` such as ``load_test.p95_ms``."""
+    values = (item.content or {}).get("values", {})
+    return {f"{item.kind}.{name}": float(value) for name, value in values.items()}
+
+
+def _claims(dossier: Dossier) -> Iterator[tuple[EvidenceItem, dict[str, Any]]]:
+    for item in dossier.evidence:
+        if item.kind == EvidenceKind.METRICS:
+            for claim in (item.content or {}).get("metrics", ()):
+                yield item, claim
+
+
+def judge_claims(dossier: Dossier) -> list[Finding]:
+    """Every claimed metric that an evaluation has measured must reproduce."""
+    findings = []
+    for item, claim in _claims(dossier):
+        found = dossier.measures(claim["dataset_role"]).get((claim["name"], claim["population"]))
+        if found is None or found[0].value is None:
+            continue
+        measured = found[0].value
+        agrees = math.isclose(measured, claim["value"], rel_tol=CLAIM_TOLERANCE, abs_tol=CLAIM_TOLERANCE)
+        detail = _("Claimed %(claimed)s, recomputed %(measured)s.") % {
+            "claimed": repr(claim["value"]),
+            "measured": repr(measured),
+        }
+        findings.append(
+            Finding(
+                f"claim:{item.id}:{claim['dataset_role']}:{claim['name']}:{claim['population']}",
+                Area.CLAIMS,
+                _("Claimed %(metric)s (%(population)s)")
+                % {"metric": claim["name"].replace("_", " "), "population": claim["population"]},
+                FindingStatus.MET if agrees else FindingStatus.NOT_MET,
+                detail if agrees else detail + " " + _("The claim does not reproduce."),
+                evidence_ids=(item.id,),
+                evaluation_id=found[1].id,
+            )
+        )
+    return findings

@@ -1,0 +1,91 @@
+"""Making a report: claim the row, read the dossier, render, store, record. Runs in a worker, never in a web process."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import transaction
+
+from governance import auditlog, leases, store
+from governance.actors import SYSTEM, Actor
+from governance.amendment import version_and_model
+from governance.auditlog import Subject
+from governance.dossier import collect, keep
+from governance.exceptions import GovernanceError
+from governance.gate import judge
+from governance.models import ComplianceReport, User, WorkStatus
+
+logger = logging.getLogger(__name__)
+
+
+def render(report_id: int) -> bool:
+    """Render a queued report to its end. False when there was nothing to do."""
+    report = leases.claim(ComplianceReport, report_id)
+    if report is None:
+        return False
+    if report.attempts > leases.MOST_ATTEMPTS:
+        _record_failure(report, f"Given up: the worker died {leases.MOST_ATTEMPTS} times while rendering this.")
+        return True
+    try:
+        with leases.kept_alive(report):
+            _make(report)
+    except leases.LeaseLost:
+        logger.warning("report %s was taken over by another worker", report.pk)
+    except GovernanceError as error:
+        _record_failure(report, error.message)
+    except Exception:
+        logger.exception("report %s failed unexpectedly", report.pk)
+        _record_failure(
+            report, "An unexpected error stopped this report; the operator's log has the details. Try again."
+        )
+    return True
+
+
+def _make(report: ComplianceReport) -> None:
+    # Imported here: WeasyPrint and the chart renderer belong in a worker.
+    from governance.reports import release_dossier
+
+    dossier = collect(report.version)
+    checkpoint = auditlog.latest_checkpoint()
+    made = release_dossier.make(
+        dossier, judge(dossier), checkpoint, tell=lambda text: leases.tell_progress(report, text)
+    )
+    stored = store.save([made.pdf])
+    with transaction.atomic():
+        leases.finish(
+            report,
+            status=WorkStatus.SUCCEEDED,
+            failure="",
+            dossier=keep(dossier),
+            file=stored,
+            file_name=made.file_name,
+            page_count=made.page_count,
+            checkpoint_size=checkpoint.size if checkpoint else None,
+        )
+        entry = _log(report, "report.issued", digest=stored.digest, data={"dossier": dossier.digest})
+        auditlog.stamp(report, entry)
+
+
+def _record_failure(report: ComplianceReport, why: str) -> None:
+    with transaction.atomic():
+        leases.finish(report, status=WorkStatus.FAILED, failure=why[:2_000])
+        _log(report, "report.failed", reason=why[:2_000])
+
+
+def _log(
+    report: ComplianceReport,
+    type: str,
+    *,
+    digest: str | None = None,
+    data: dict[str, str] | None = None,
+    reason: str = "",
+) -> auditlog.AuditLogEntry:
+    return auditlog.append(
+        type,
+        actor=Actor(User.objects.system(), SYSTEM),
+        subject=Subject("report", report.pk, str(report), digest),
+        project=report.version.model.project,
+        related=version_and_model(report.version),
+        data=data,
+        reason=reason,
+    )

@@ -1,0 +1,104 @@
+"""Requirement templates: the YAML text from which a new model's requirements are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from governance.exceptions import InvalidInput
+
+BUILT_IN = Path(__file__).parent / "requirement_templates"
+COMPARATORS = ("at_least", "at_most")
+DATASET_ROLES = ("training", "validation", "test")
+SEVERITIES = ("must", "should")
+LARGEST = Decimal("1e14")
+
+
+@dataclass(frozen=True)
+class CriterionText:
+    metric: str
+    comparator: str
+    threshold: Decimal
+    population: str
+    dataset_role: str
+    severity: str
+
+
+@dataclass(frozen=True)
+class RequirementText:
+    title: str
+    statement: str
+    source: str
+    criteria: tuple[CriterionText, ...]
+
+
+def built_in_text(risk_tier: str) -> str:
+    return (BUILT_IN / f"{risk_tier}.yaml").read_text(encoding="utf-8")
+
+
+def parse_template(text: str) -> tuple[RequirementText, ...]:
+    """Read a template: a list of requirements. Raises ``InvalidInput`` naming the requirement at fault."""
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"The template is not valid YAML: {error}", field="text") from None
+    if not isinstance(raw, list) or not raw:
+        raise InvalidInput("A template is a list of requirements.", field="text")
+    return tuple(_requirement(item, f"requirement {number}") for number, item in enumerate(raw, 1))
+
+
+def _requirement(raw: Any, where: str) -> RequirementText:
+    if not isinstance(raw, dict) or not raw.get("title") or not raw.get("statement"):
+        raise InvalidInput(f"{where}: a title and a statement are needed.", field="text")
+    criteria = raw.get("criteria") or []
+    if not isinstance(criteria, list):
+        raise InvalidInput(f"{where}: “criteria” must be a list.", field="text")
+    return RequirementText(
+        str(raw["title"]),
+        str(raw["statement"]).strip(),
+        str(raw.get("source", "")),
+        tuple(parse_criterion(item, f"{where}, criterion {number}") for number, item in enumerate(criteria, 1)),
+    )
+
+
+def parse_criterion(raw: Any, where: str) -> CriterionText:
+    """Check one criterion given as a mapping; ``where`` begins the message when something is wrong with it."""
+    if not isinstance(raw, dict):
+        raise InvalidInput(f"{where}: a criterion is a mapping of metric, comparator, threshold.", field="criteria")
+    metric = str(raw.get("metric", "")).strip()
+    if not metric or len(metric) > 100:
+        raise InvalidInput(f"{where}: name a metric.", field="criteria")
+    population = str(raw.get("population") or "overall").strip()
+    if len(population) > 200:
+        raise InvalidInput(f"{where}: the population's name is too long.", field="criteria")
+    return CriterionText(
+        metric=metric,
+        comparator=_choice(raw, "comparator", COMPARATORS, where),
+        threshold=_threshold(raw.get("threshold"), where),
+        population=population,
+        dataset_role=_choice({"dataset_role": "test"} | raw, "dataset_role", DATASET_ROLES, where),
+        severity=_choice({"severity": "must"} | raw, "severity", SEVERITIES, where),
+    )
+
+
+def _choice(raw: dict[str, Any], key: str, allowed: tuple[str, ...], where: str) -> str:
+    value = raw.get(key)
+    if value not in allowed:
+        raise InvalidInput(f"{where}: “{key}” must be one of {', '.join(allowed)}.", field="criteria")
+    return str(value)
+
+
+def _threshold(value: Any, where: str) -> Decimal:
+    try:
+        threshold = Decimal(str(value))
+    except InvalidOperation:
+        threshold = Decimal("NaN")
+    if isinstance(value, bool) or not threshold.is_finite() or abs(threshold) > LARGEST:
+        raise InvalidInput(f"{where}: “threshold” must be a number.", field="criteria")
+    if threshold != round(threshold, 9):
+        raise InvalidInput(f"{where}: “threshold” has more than nine decimal places.", field="criteria")
+    return threshold

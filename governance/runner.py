@@ -1,0 +1,110 @@
+"""The only door to the laboratory: claim a row, load the bytes, compute, record."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from django.db import transaction
+
+from audits.errors import BadInput
+from governance import auditlog, leases, store
+from governance.actors import SYSTEM, Actor
+from governance.amendment import about_evaluation, version_and_model
+from governance.canonical import sha256_hex
+from governance.exceptions import GovernanceError, InvalidInput
+from governance.models import Evaluation, EvaluationKind, EvidenceKind, User, WorkStatus
+
+logger = logging.getLogger(__name__)
+
+EVIDENCE_FOR: dict[str, str] = {
+    EvaluationKind.BIAS_AUDIT: EvidenceKind.PREDICTIONS,
+    EvaluationKind.EXPLANATION: EvidenceKind.ATTRIBUTIONS,
+}
+
+
+def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """Let the laboratory check a specification before it is queued. Raises ``InvalidInput`` naming the key."""
+    # Imported here: the laboratory's checks are light, but nothing else of it may reach a web process.
+    from audits import attribution_spec
+    from audits import spec as bias_spec
+
+    checker = bias_spec.check_spec if kind == EvaluationKind.BIAS_AUDIT else attribution_spec.check_spec
+    try:
+        checker(spec)
+    except BadInput as error:
+        raise InvalidInput(f"The specification is not usable: {error}", field="spec") from None
+    return spec
+
+
+def run(evaluation_id: int) -> bool:
+    """Run a queued evaluation to its end. False when there was nothing to do.
+
+    Bad input ends it FAILED with the laboratory's reason. Anything unforeseen leaves the row to its lease, so that it
+    is tried again, and gives up after ``leases.MOST_ATTEMPTS``.
+    """
+    evaluation = leases.claim(Evaluation, evaluation_id)
+    if evaluation is None:
+        return False
+    if evaluation.attempts > leases.MOST_ATTEMPTS:
+        _record_failure(evaluation, f"Given up: the worker died {leases.MOST_ATTEMPTS} times while computing this.")
+        return True
+    try:
+        with leases.kept_alive(evaluation):
+            result = _compute(evaluation)
+        _record_success(evaluation, result)
+    except (BadInput, GovernanceError) as error:
+        _record_failure(evaluation, str(error))
+    except leases.LeaseLost:
+        logger.warning("evaluation %s was taken over by another worker", evaluation.pk)
+    except Exception:
+        logger.exception("evaluation %s failed unexpectedly", evaluation.pk)
+        _record_failure(
+            evaluation, "An unexpected error stopped this evaluation; the operator's log has the details. Try again."
+        )
+    return True
+
+
+def _compute(evaluation: Evaluation) -> dict[str, Any]:
+    """The laboratory's result document for the evaluation's evidence."""
+    store.check(evaluation.evidence.digest)
+    path = store.path_of(evaluation.evidence.digest)
+
+    def tell(text: str) -> None:
+        leases.tell_progress(evaluation, text)
+
+    # Imported here: pandas, fairlearn and the column engine cost a web process 200 MB.
+    if evaluation.kind == EvaluationKind.BIAS_AUDIT:
+        from audits.bias import run_bias_audit
+
+        return run_bias_audit(path, evaluation.spec, progress=tell)
+    from audits.explain import run_explanation
+
+    return run_explanation(path, evaluation.spec)
+
+
+def _record_success(evaluation: Evaluation, result: dict[str, Any]) -> None:
+    text = json.dumps(result, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    digest = "sha256:" + sha256_hex(text.encode())
+    with transaction.atomic():
+        leases.finish(evaluation, status=WorkStatus.SUCCEEDED, result=text, result_digest=digest, failure="")
+        _log(evaluation, "evaluation.completed", {"result_digest": digest})
+
+
+def _record_failure(evaluation: Evaluation, why: str) -> None:
+    with transaction.atomic():
+        leases.finish(evaluation, status=WorkStatus.FAILED, failure=why[:2_000])
+        _log(evaluation, "evaluation.failed", {}, reason=why[:2_000])
+
+
+def _log(evaluation: Evaluation, type: str, data: dict[str, Any], *, reason: str = "") -> None:
+    auditlog.append(
+        type,
+        actor=Actor(User.objects.system(), SYSTEM),
+        subject=about_evaluation(evaluation),
+        project=evaluation.version.model.project,
+        related=version_and_model(evaluation.version),
+        data=data | {"kind": evaluation.kind, "attempt": evaluation.attempts},
+        reason=reason,
+    )
