@@ -18,9 +18,7 @@ LONGEST_REAUTHENTICATION = 3600
 
 
 @register(Tags.security)
-def check_addresses(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_addresses(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """The origin must be a bare http(s) address and the log's origin a single word."""
     messages: list[CheckMessage] = []
     origin = urlsplit(settings.COUNTERSIGN_ORIGIN)
@@ -45,9 +43,7 @@ def check_addresses(
 
 
 @register()
-def check_limits(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_limits(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Limits that would close or open a door for everybody are refused."""
     messages: list[CheckMessage] = []
     if settings.COUNTERSIGN_UPLOAD_LIMIT < 1:
@@ -70,9 +66,7 @@ def check_limits(
 
 
 @register()
-def check_broker(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_broker(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Only brokers that were tried are accepted."""
     scheme = urlsplit(settings.CELERY_BROKER_URL).scheme
     if scheme in BROKERS:
@@ -87,9 +81,7 @@ def check_broker(
 
 
 @register(Tags.security)
-def check_data_folder(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_data_folder(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Secret and keys must be closed to other users of the machine."""
     messages: list[CheckMessage] = []
     data: Path = settings.COUNTERSIGN_DATA
@@ -106,9 +98,7 @@ def check_data_folder(
 
 
 @register()
-def check_programs(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_programs(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Without Graphviz the lineage is shown as a table only."""
     if shutil.which("dot"):
         return []

@@ -16,8 +16,7 @@ SQLITE_OPTIONS = {
     "timeout": 20,
     # FULL because an acknowledged entry must survive a power cut; recursive_triggers so that
     # REPLACE cannot slip past the triggers that keep the log append-only.
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-    "PRAGMA recursive_triggers=ON; ",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON; ",
 }
 
 

@@ -27,18 +27,14 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 COUNTERSIGN_DATA = prepare_data_folder(
     Path(env.str("COUNTERSIGN_DATA", default=str(BASE_DIR / "var"))).expanduser().resolve()
 )
-SECRET_KEY = env.str("COUNTERSIGN_SECRET_KEY", default="") or read_or_create_secret(
-    COUNTERSIGN_DATA / "secret_key"
-)
+SECRET_KEY = env.str("COUNTERSIGN_SECRET_KEY", default="") or read_or_create_secret(COUNTERSIGN_DATA / "secret_key")
 
 # --- Where the portal is reached --------------------------------------------------------------
 
 DEBUG = env.bool("COUNTERSIGN_DEBUG", default=False)
 COUNTERSIGN_BIND = env.str("COUNTERSIGN_BIND", default="127.0.0.1")
 COUNTERSIGN_PORT = env.int("COUNTERSIGN_PORT", default=8000)
-COUNTERSIGN_ORIGIN = env.str(
-    "COUNTERSIGN_ORIGIN", default=f"http://127.0.0.1:{COUNTERSIGN_PORT}"
-).rstrip("/")
+COUNTERSIGN_ORIGIN = env.str("COUNTERSIGN_ORIGIN", default=f"http://127.0.0.1:{COUNTERSIGN_PORT}").rstrip("/")
 ORIGIN_HOST = urlsplit(COUNTERSIGN_ORIGIN).hostname or "localhost"
 # The first line of every checkpoint. It names the log for ever, so the port is not part of it.
 COUNTERSIGN_LOG_ORIGIN = env.str("COUNTERSIGN_LOG_ORIGIN", default=f"{ORIGIN_HOST}/countersign")
@@ -131,7 +127,6 @@ CELERY_TASK_TIME_LIMIT = 1800
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 200
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_TIMEZONE = "UTC"
 
 # --- People -----------------------------------------------------------------------------------
 
@@ -198,6 +193,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ["map", "png", "woff2"]
 
 # --- Language and time ------------------------------------------------------------------------
 

@@ -28,12 +28,8 @@ ICON_NAMES = ROOT / "static" / "icons.txt"
 FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler/tabler.min.css",
     "@tabler/core/dist/js/tabler.min.js": "tabler/tabler.min.js",
-    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": (
-        "inter/inter-latin-wght-normal.woff2"
-    ),
-    "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": (
-        "inter/inter-latin-ext-wght-normal.woff2"
-    ),
+    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2": ("inter/inter-latin-wght-normal.woff2"),
+    "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": ("inter/inter-latin-ext-wght-normal.woff2"),
     "@fontsource-variable/inter/LICENSE": "inter/LICENSE",
     "@tabler/icons/LICENSE": "tabler-icons/LICENSE",
     "vega/build/vega.min.js": "vega/vega.min.js",
