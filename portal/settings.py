@@ -97,6 +97,7 @@ CONTEXT_PROCESSORS = [
     "django.template.context_processors.i18n",
     "django.contrib.auth.context_processors.auth",
     "django.contrib.messages.context_processors.messages",
+    "portal.context_processors.frame",
 ]
 TEMPLATES: list[dict[str, Any]] = [
     {
