@@ -99,12 +99,16 @@ def copy_files(target: Path) -> None:
         path.write_bytes(content)
 
 
-def main() -> int:
-    """Bring static/vendor up to date; a run killed half-way is simply repeated."""
+def main(arguments: list[str]) -> int:
+    """Bring static/vendor up to date; a run killed half-way is simply repeated.
+
+    With --is-current nothing is done: exit code 0 when there is nothing to do, else 1.
+    """
     stamp = VENDOR / ".stamp"
     wanted = digest_files(ROOT / "package-lock.json", ICON_NAMES, Path(__file__))
-    if stamp.exists() and stamp.read_text() == wanted:
-        return 0
+    is_current = stamp.exists() and stamp.read_text() == wanted
+    if is_current or arguments == ["--is-current"]:
+        return 0 if is_current else 1
     install_packages()
     draft = VENDOR.with_name("vendor.new")
     shutil.rmtree(draft, ignore_errors=True)
@@ -117,4 +121,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
