@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
+from governance.actions import people
+from governance.models import ModelVersion, Project, RegisteredModel, Role, User
+from tests import cast
 from tests.portals import Portal, make_portal
 from tests.settings import TEST_DATA
 
@@ -52,3 +55,84 @@ def running_portal(collected_data: Path, tmp_path_factory: pytest.TempPathFactor
     with make_portal(collected_data, tmp_path_factory.mktemp("portal") / "data") as portal:
         portal.start("--prepare")
         yield portal
+
+
+# --- The cast --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def organisation_administrator(db: None) -> User:
+    return cast.make_organisation_administrator()
+
+
+@pytest.fixture
+def project(organisation_administrator: User) -> Project:
+    return people.create_project(name="Patient pathways", actor=cast.acting(organisation_administrator))
+
+
+@pytest.fixture
+def developer(project: Project, organisation_administrator: User) -> User:
+    return cast.make_member("dana", "Dana Whitfield", project, Role.DEVELOPER, by=organisation_administrator)
+
+
+@pytest.fixture
+def validator(project: Project, organisation_administrator: User) -> User:
+    return cast.make_member("viktor", "Viktor Hahn", project, Role.VALIDATOR, by=organisation_administrator)
+
+
+@pytest.fixture
+def compliance(project: Project, organisation_administrator: User) -> User:
+    return cast.make_member("carla", "Carla Mendes", project, Role.COMPLIANCE, by=organisation_administrator)
+
+
+@pytest.fixture
+def approver(project: Project, organisation_administrator: User) -> User:
+    return cast.make_member("amir", "Amir Rahimi", project, Role.APPROVER, by=organisation_administrator)
+
+
+@pytest.fixture
+def administrator(project: Project, organisation_administrator: User) -> User:
+    return cast.make_member("adele", "Adele Brandt", project, Role.ADMINISTRATOR, by=organisation_administrator)
+
+
+@pytest.fixture
+def auditor(project: Project, organisation_administrator: User) -> User:
+    return cast.make_member("aoife", "Aoife Byrne", project, Role.AUDITOR, by=organisation_administrator)
+
+
+@pytest.fixture
+def stranger(organisation_administrator: User) -> User:
+    """Somebody with every role, in another project."""
+    other = people.create_project(name="Elsewhere", actor=cast.acting(organisation_administrator))
+    user = cast.make_person("stan", "Stan Novak", by=organisation_administrator)
+    for role in Role.values:
+        people.grant_role(other, user=user, role=role, actor=cast.acting(organisation_administrator))
+    return user
+
+
+@pytest.fixture
+def model(project: Project, developer: User) -> RegisteredModel:
+    return cast.register_model(project, developer)
+
+
+@pytest.fixture
+def model_with_go(model: RegisteredModel, developer: User, administrator: User) -> RegisteredModel:
+    cast.record_go(model, developer=developer, administrator=administrator)
+    return model
+
+
+@pytest.fixture
+def version(model: RegisteredModel, developer: User) -> ModelVersion:
+    """A draft with an artifact and its lineage."""
+    return cast.register_version(model, developer)
+
+
+@pytest.fixture
+def ready_version(model_with_go: RegisteredModel, developer: User) -> ModelVersion:
+    """A version in review whose gate lacks nothing but sign-offs."""
+    return cast.make_ready_version(model_with_go, developer=developer)
+
+
+@pytest.fixture
+def signers(validator: User, compliance: User, approver: User) -> list[tuple[User, str]]:
+    return [(validator, Role.VALIDATOR), (compliance, Role.COMPLIANCE), (approver, Role.APPROVER)]
