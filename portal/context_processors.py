@@ -23,15 +23,15 @@ class NavigationItem:
 
 # label, icon, URL name, for administrators only
 RECORDS = (
-    (_("Home"), "home", "home", False),
-    (_("Models"), "cube", "models", False),
-    (_("Datasets"), "database", "datasets", False),
-    (_("Reports"), "file-certificate", "reports", False),
-    (_("Audit log"), "list-details", "log", False),
+    (_("Home"), "home", "pages:home", False),
+    (_("Models"), "cube", "pages:models", False),
+    (_("Datasets"), "database", "pages:datasets", False),
+    (_("Reports"), "file-certificate", "pages:reports", False),
+    (_("Audit log"), "list-details", "pages:log", False),
 )
 WORKSHOP = (
-    (_("Projects & people"), "users", "people", True),
-    (_("API tokens"), "key", "tokens", False),
+    (_("Projects & people"), "users", "pages:people", True),
+    (_("API tokens"), "key", "pages:tokens", False),
     (_("API documentation"), "book", "api-documentation", False),
 )
 
