@@ -98,6 +98,7 @@ class Frontier:
     def from_bytes(cls, size: int, data: bytes) -> Frontier:
         """Read what `to_bytes` wrote. Raises MerkleError when it does not belong to this size."""
         starts = range(0, len(data), HASH_BYTES)
+        data = bytes(data)  # PostgreSQL hands out memoryviews
         return cls(size, [data[start : start + HASH_BYTES] for start in starts])
 
 
