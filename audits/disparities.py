@@ -1,0 +1,186 @@
+"""What compares groups: every disparity by its definition.
+
+A disparity is taken over the groups of one feature or of a combination of features in which its
+metric is defined: difference = highest - lowest, ratio = lowest / highest. Some belong to one
+group: the impact ratio and the comparisons with a named reference group.
+
+This module imports nothing heavy, so that a web process can list the vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from audits.metrics import FAIRLEARN, METRICS, Direction
+
+
+@dataclass(frozen=True)
+class DisparityDefinition:
+    """One quantity that compares the groups of a feature (or one group with a reference)."""
+
+    name: str
+    title: str
+    direction: Direction
+    definition: str
+    source: str
+    needs: tuple[str, ...]
+    kind: Literal["difference", "ratio", "mean difference", "to reference"]
+
+
+_NAMED_DISPARITIES = (
+    DisparityDefinition(
+        "demographic_parity_difference",
+        "Demographic parity difference",
+        "closer to 0",
+        "Highest minus lowest selection rate over the groups.",
+        f"{FAIRLEARN}.demographic_parity_difference",
+        ("selection_rate",),
+        "difference",
+    ),
+    DisparityDefinition(
+        "demographic_parity_ratio",
+        "Demographic parity ratio",
+        "closer to 1",
+        "Lowest divided by highest selection rate over the groups: the smallest impact ratio.",
+        f"{FAIRLEARN}.demographic_parity_ratio",
+        ("selection_rate",),
+        "ratio",
+    ),
+    DisparityDefinition(
+        "equal_opportunity_difference",
+        "Equal opportunity difference",
+        "closer to 0",
+        "Highest minus lowest true positive rate over the groups.",
+        f"{FAIRLEARN}.equal_opportunity_difference",
+        ("tpr",),
+        "difference",
+    ),
+    DisparityDefinition(
+        "equal_opportunity_ratio",
+        "Equal opportunity ratio",
+        "closer to 1",
+        "Lowest divided by highest true positive rate over the groups.",
+        f"{FAIRLEARN}.equal_opportunity_ratio",
+        ("tpr",),
+        "ratio",
+    ),
+    DisparityDefinition(
+        "equalized_odds_difference",
+        "Equalized odds difference",
+        "closer to 0",
+        "The larger of the differences in true positive rate and in false positive rate.",
+        f"{FAIRLEARN}.equalized_odds_difference",
+        ("tpr", "fpr"),
+        "difference",
+    ),
+    DisparityDefinition(
+        "equalized_odds_ratio",
+        "Equalized odds ratio",
+        "closer to 1",
+        "The smaller of the ratios of true positive rate and of false positive rate.",
+        f"{FAIRLEARN}.equalized_odds_ratio",
+        ("tpr", "fpr"),
+        "ratio",
+    ),
+    DisparityDefinition(
+        "equalized_odds_difference_mean",
+        "Equalized odds difference, mean",
+        "closer to 0",
+        "Mean of the differences in true positive rate and in false positive rate.",
+        f'{FAIRLEARN}.equalized_odds_difference(agg="mean")',
+        ("tpr", "fpr"),
+        "mean difference",
+    ),
+    DisparityDefinition(
+        "predictive_parity_difference",
+        "Predictive parity difference",
+        "closer to 0",
+        "Highest minus lowest precision over the groups.",
+        f"{FAIRLEARN}.MetricFrame.difference",
+        ("precision",),
+        "difference",
+    ),
+)
+
+
+def _spread_definitions() -> list[DisparityDefinition]:
+    """Return the difference and the ratio of every metric over the groups of a feature."""
+    definitions = []
+    for metric in METRICS.values():
+        title = metric.title[0].lower() + metric.title[1:] if metric.name != "f1" else metric.title
+        definitions.append(
+            DisparityDefinition(
+                f"{metric.name}_difference",
+                f"{metric.title}, difference",
+                "closer to 0",
+                f"Highest minus lowest {title} over the groups.",
+                f"{FAIRLEARN}.MetricFrame.difference",
+                (metric.name,),
+                "difference",
+            )
+        )
+        definitions.append(
+            DisparityDefinition(
+                f"{metric.name}_ratio",
+                f"{metric.title}, ratio",
+                "closer to 1",
+                f"Lowest divided by highest {title} over the groups.",
+                f"{FAIRLEARN}.MetricFrame.ratio",
+                (metric.name,),
+                "ratio",
+            )
+        )
+    return definitions
+
+
+REFERENCE_DIFFERENCES = ("selection_rate", "tpr", "fpr", "fnr", "precision", "accuracy")
+REFERENCE_RATIOS = ("selection_rate", "tpr", "fpr")
+IMPACT_RATIO = "impact_ratio"
+
+
+def _group_definitions() -> list[DisparityDefinition]:
+    """Return the disparities that belong to one group: impact ratio, versus a reference."""
+    definitions = [
+        DisparityDefinition(
+            IMPACT_RATIO,
+            "Impact ratio",
+            "closer to 1",
+            "Selection rate of the group divided by the highest selection rate of any group.",
+            "29 CFR 1607.4(D)",
+            ("selection_rate",),
+            "to reference",
+        )
+    ]
+    for name in REFERENCE_DIFFERENCES:
+        definitions.append(
+            DisparityDefinition(
+                f"{name}_minus_reference",
+                f"{METRICS[name].title}, minus reference group",
+                "closer to 0",
+                f"{METRICS[name].title} of the group minus that of the named reference group.",
+                f"{FAIRLEARN}.MetricFrame.by_group",
+                (name,),
+                "to reference",
+            )
+        )
+    for name in REFERENCE_RATIOS:
+        definitions.append(
+            DisparityDefinition(
+                f"{name}_over_reference",
+                f"{METRICS[name].title}, over reference group",
+                "closer to 1",
+                f"{METRICS[name].title} of the group divided by that of the reference group.",
+                f"{FAIRLEARN}.MetricFrame.by_group",
+                (name,),
+                "to reference",
+            )
+        )
+    return definitions
+
+
+DISPARITIES: Mapping[str, DisparityDefinition] = MappingProxyType(
+    {definition.name: definition for definition in (*_NAMED_DISPARITIES, *_spread_definitions(), *_group_definitions())}
+)

@@ -1,0 +1,45 @@
+"""Population strings: how a group, or a comparison between groups, is written as one text.
+
+"overall"; "sex=female" for a group, "sex=female & age=60+" for an intersection; "by sex" and
+"by sex & age" for what compares the groups of a feature or combination. A feature's name has its
+backslashes and equals signs escaped with a backslash, a name or value a lone "&" between spaces,
+so that no value can imitate another population.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+OVERALL = "overall"
+JOIN = " & "
+_LONE_AND = re.compile(r"(?<!\S)&(?!\S)")
+
+
+def _escape(text: str) -> str:
+    return _LONE_AND.sub(r"\\&", text.replace("\\", "\\\\"))
+
+
+def _escape_name(name: str) -> str:
+    return _escape(name).replace("=", "\\=")
+
+
+def name_group(features: Sequence[str], values: Sequence[str]) -> str:
+    r"""Return the population string of a group.
+
+    >>> name_group(["sex", "age"], ["female", "60+"])
+    'sex=female & age=60+'
+    >>> name_group([], [])
+    'overall'
+    """
+    pairs = zip(features, values, strict=True)
+    return JOIN.join(f"{_escape_name(name)}={_escape(value)}" for name, value in pairs) or OVERALL
+
+
+def name_comparison(features: Sequence[str]) -> str:
+    """Return the population string of a comparison between the groups of some features.
+
+    >>> name_comparison(["sex", "age"])
+    'by sex & age'
+    """
+    return "by " + JOIN.join(_escape_name(name) for name in features)
