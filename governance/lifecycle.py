@@ -25,6 +25,7 @@ TRANSITIONS: dict[tuple[str, State], State] = {
     ("amend", State.APPROVED): State.IN_REVIEW,
     ("submit", State.DRAFT): State.IN_REVIEW,
     ("sign", State.IN_REVIEW): State.IN_REVIEW,
+    ("sign", State.APPROVED): State.APPROVED,  # a reviewer may still take an approval back
     ("approve", State.IN_REVIEW): State.APPROVED,
     ("return", State.IN_REVIEW): State.DRAFT,
     ("return", State.APPROVED): State.DRAFT,

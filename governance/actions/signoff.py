@@ -22,7 +22,7 @@ from governance.exceptions import (
 )
 from governance.findings import Area
 from governance.gate import judge
-from governance.lifecycle import next_state
+from governance.lifecycle import State, next_state
 from governance.models import Decision, ModelVersion, PocDecision, SignOff, Waiver
 from governance.permissions import authorise, duties_are_separate, roles_of
 from governance.policy import SIGNING_ROLES
@@ -54,7 +54,6 @@ def submit_version(version: ModelVersion, *, actor: Actor) -> ModelVersion:
         related=[about_model(version.model)],
         data={"states": moved},
     )
-    keep(collect(version))
     return version
 
 
@@ -158,7 +157,9 @@ def _settle(version: ModelVersion, decision: str) -> dict[str, str]:
         return move(version, "reject")
     if decision == Decision.REQUEST_CHANGES:
         return move(version, "return")
-    return move(version, "approve") if judge(collect(version)).is_open else {}
+    if version.state == State.APPROVED or not judge(collect(version)).is_open:
+        return {}
+    return move(version, "approve")
 
 
 @transaction.atomic

@@ -3,645 +3,1274 @@
 import django.contrib.auth.validators
 import django.db.models.deletion
 import django.utils.timezone
-import governance.models.people
 from django.conf import settings
 from django.db import migrations, models
 
+import governance.models.people
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Checkpoint',
+            name="Checkpoint",
             fields=[
-                ('size', models.PositiveBigIntegerField(primary_key=True, serialize=False)),
-                ('root', models.BinaryField(max_length=32)),
-                ('note', models.TextField()),
-                ('signed_at', models.DateTimeField()),
+                ("size", models.PositiveBigIntegerField(primary_key=True, serialize=False)),
+                ("root", models.BinaryField(max_length=32)),
+                ("note", models.TextField()),
+                ("signed_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ('-size',),
+                "ordering": ("-size",),
             },
         ),
         migrations.CreateModel(
-            name='Dataset',
+            name="Dataset",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('description', models.TextField(blank=True)),
-                ('source', models.TextField(blank=True)),
-                ('licence', models.CharField(blank=True, max_length=200)),
-                ('personal_data', models.CharField(choices=[('none', 'No personal data'), ('pseudonymous', 'Pseudonymous'), ('personal', 'Personal'), ('special', 'Special category')], default='personal', max_length=20)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120)),
+                ("description", models.TextField(blank=True)),
+                ("source", models.TextField(blank=True)),
+                ("licence", models.CharField(blank=True, max_length=200)),
+                (
+                    "personal_data",
+                    models.CharField(
+                        choices=[
+                            ("none", "No personal data"),
+                            ("pseudonymous", "Pseudonymous"),
+                            ("personal", "Personal"),
+                            ("special", "Special category"),
+                        ],
+                        default="personal",
+                        max_length=20,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='LogHead',
+            name="LogHead",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('size', models.PositiveBigIntegerField(default=0)),
-                ('frontier', models.BinaryField(default=b'')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("size", models.PositiveBigIntegerField(default=0)),
+                ("frontier", models.BinaryField(default=b"")),
             ],
         ),
         migrations.CreateModel(
-            name='Project',
+            name="Project",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, unique=True)),
-                ('slug', models.SlugField(max_length=120, unique=True)),
-                ('description', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120, unique=True)),
+                ("slug", models.SlugField(max_length=120, unique=True)),
+                ("description", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='StoredFile',
+            name="StoredFile",
             fields=[
-                ('digest', models.CharField(max_length=71, primary_key=True, serialize=False)),
-                ('size', models.PositiveBigIntegerField()),
-                ('stored_at', models.DateTimeField(auto_now_add=True)),
+                ("digest", models.CharField(max_length=71, primary_key=True, serialize=False)),
+                ("size", models.PositiveBigIntegerField()),
+                ("stored_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.', max_length=150, unique=True, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('full_name', models.CharField(max_length=200, verbose_name='full name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),
-                ('person_key', models.CharField(db_index=True, default=governance.models.people.new_person_key, editable=False, max_length=64)),
-                ('is_organisation_administrator', models.BooleanField(default=False, help_text='May create projects and people and grant roles in every project.')),
-                ('is_system', models.BooleanField(default=False, editable=False)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        error_messages={"unique": "A user with that username already exists."},
+                        help_text="Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.",
+                        max_length=150,
+                        unique=True,
+                        validators=[django.contrib.auth.validators.UnicodeUsernameValidator()],
+                        verbose_name="username",
+                    ),
+                ),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
+                ("full_name", models.CharField(max_length=200, verbose_name="full name")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
+                (
+                    "person_key",
+                    models.CharField(
+                        db_index=True, default=governance.models.people.new_person_key, editable=False, max_length=64
+                    ),
+                ),
+                (
+                    "is_organisation_administrator",
+                    models.BooleanField(
+                        default=False, help_text="May create projects and people and grant roles in every project."
+                    ),
+                ),
+                ("is_system", models.BooleanField(default=False, editable=False)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
-                'abstract': False,
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "abstract": False,
             },
             managers=[
-                ('objects', governance.models.people.PeopleManager()),
+                ("objects", governance.models.people.PeopleManager()),
             ],
         ),
         migrations.CreateModel(
-            name='AuditLogEntry',
+            name="AuditLogEntry",
             fields=[
-                ('index', models.PositiveBigIntegerField(primary_key=True, serialize=False)),
-                ('body', models.BinaryField()),
-                ('leaf', models.BinaryField(max_length=32)),
-                ('type', models.CharField(db_index=True, max_length=60)),
-                ('at', models.DateTimeField()),
-                ('actor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='governance.project')),
+                ("index", models.PositiveBigIntegerField(primary_key=True, serialize=False)),
+                ("body", models.BinaryField()),
+                ("leaf", models.BinaryField(max_length=32)),
+                ("type", models.CharField(db_index=True, max_length=60)),
+                ("at", models.DateTimeField()),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="governance.project",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('index',),
+                "ordering": ("index",),
             },
         ),
         migrations.CreateModel(
-            name='DatasetVersion',
+            name="DatasetVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('digest', models.CharField(max_length=71)),
-                ('row_count', models.PositiveBigIntegerField()),
-                ('schema', models.JSONField(default=list)),
-                ('sensitive_columns', models.JSONField(default=list)),
-                ('location', models.CharField(blank=True, max_length=500)),
-                ('notes', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='governance.dataset')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("digest", models.CharField(max_length=71)),
+                ("row_count", models.PositiveBigIntegerField()),
+                ("schema", models.JSONField(default=list)),
+                ("sensitive_columns", models.JSONField(default=list)),
+                ("location", models.CharField(blank=True, max_length=500)),
+                ("notes", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "dataset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="governance.dataset"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('dataset', '-number'),
+                "ordering": ("dataset", "-number"),
             },
         ),
         migrations.CreateModel(
-            name='Derivation',
+            name="Derivation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('description', models.CharField(blank=True, max_length=500)),
-                ('derived', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='derivations', to='governance.datasetversion')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='derived_versions', to='governance.datasetversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("description", models.CharField(blank=True, max_length=500)),
+                (
+                    "derived",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="derivations",
+                        to="governance.datasetversion",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="derived_versions",
+                        to="governance.datasetversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='IdempotencyRecord',
+            name="IdempotencyRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=200)),
-                ('request_digest', models.CharField(max_length=71)),
-                ('status', models.PositiveSmallIntegerField(blank=True, help_text='Empty while the first is under way.', null=True)),
-                ('body', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=200)),
+                ("request_digest", models.CharField(max_length=71)),
+                (
+                    "status",
+                    models.PositiveSmallIntegerField(
+                        blank=True, help_text="Empty while the first is under way.", null=True
+                    ),
+                ),
+                ("body", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LogNode',
+            name="LogNode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('level', models.PositiveSmallIntegerField()),
-                ('index', models.PositiveBigIntegerField()),
-                ('hash', models.BinaryField(max_length=32)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("level", models.PositiveSmallIntegerField()),
+                ("index", models.PositiveBigIntegerField()),
+                ("hash", models.BinaryField(max_length=32)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('level', 'index'), name='log_node_unique')],
+                "constraints": [models.UniqueConstraint(fields=("level", "index"), name="log_node_unique")],
             },
         ),
         migrations.CreateModel(
-            name='LogSubject',
+            name="LogSubject",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=40)),
-                ('object_id', models.PositiveBigIntegerField()),
-                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subjects', to='governance.auditlogentry')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(max_length=40)),
+                ("object_id", models.PositiveBigIntegerField()),
+                (
+                    "entry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subjects",
+                        to="governance.auditlogentry",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('DRAFT', 'Draft'), ('IN_REVIEW', 'In review'), ('APPROVED', 'Approved'), ('RELEASED', 'Released'), ('RETIRED', 'Retired'), ('REJECTED', 'Rejected')], default='DRAFT', max_length=10)),
-                ('artifact_location', models.CharField(blank=True, max_length=500)),
-                ('source_run', models.CharField(blank=True, max_length=500)),
-                ('training_code', models.CharField(blank=True, max_length=500)),
-                ('notes', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('submitted_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='governance.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("DRAFT", "Draft"),
+                            ("IN_REVIEW", "In review"),
+                            ("APPROVED", "Approved"),
+                            ("RELEASED", "Released"),
+                            ("RETIRED", "Retired"),
+                            ("REJECTED", "Rejected"),
+                        ],
+                        default="DRAFT",
+                        max_length=10,
+                    ),
+                ),
+                ("artifact_location", models.CharField(blank=True, max_length=500)),
+                ("source_run", models.CharField(blank=True, max_length=500)),
+                ("training_code", models.CharField(blank=True, max_length=500)),
+                ("notes", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("submitted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="governance.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-number',),
+                "ordering": ("-number",),
             },
         ),
         migrations.CreateModel(
-            name='Evidence',
+            name="Evidence",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('metrics', 'Metric set'), ('predictions', 'Predictions'), ('attributions', 'SHAP values'), ('document', 'Document'), ('validation_report', 'Validation report'), ('test_report', 'Test report (JUnit)'), ('load_test', 'Load test'), ('ab_result', 'A/B result'), ('security_review', 'Security review'), ('privacy_review', 'Privacy review'), ('file', 'File')], max_length=20)),
-                ('title', models.CharField(max_length=200)),
-                ('description', models.TextField(blank=True)),
-                ('content', models.JSONField(blank=True, null=True)),
-                ('content_digest', models.CharField(blank=True, max_length=71)),
-                ('file_name', models.CharField(blank=True, max_length=200)),
-                ('media_type', models.CharField(blank=True, max_length=100)),
-                ('observed_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField()),
-                ('log_index', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('submitted_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('supersedes', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='superseded_by', to='governance.evidence')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evidence', to='governance.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("metrics", "Metric set"),
+                            ("predictions", "Predictions"),
+                            ("attributions", "SHAP values"),
+                            ("document", "Document"),
+                            ("validation_report", "Validation report"),
+                            ("test_report", "Test report (JUnit)"),
+                            ("load_test", "Load test"),
+                            ("ab_result", "A/B result"),
+                            ("security_review", "Security review"),
+                            ("privacy_review", "Privacy review"),
+                            ("file", "File"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                ("description", models.TextField(blank=True)),
+                ("content", models.JSONField(blank=True, null=True)),
+                ("content_digest", models.CharField(blank=True, max_length=71)),
+                ("file_name", models.CharField(blank=True, max_length=200)),
+                ("media_type", models.CharField(blank=True, max_length=100)),
+                ("observed_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("log_index", models.PositiveBigIntegerField(blank=True, null=True)),
+                (
+                    "submitted_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "supersedes",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="superseded_by",
+                        to="governance.evidence",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="evidence",
+                        to="governance.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-pk',),
+                "ordering": ("-pk",),
             },
         ),
         migrations.CreateModel(
-            name='Evaluation',
+            name="Evaluation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('QUEUED', 'Queued'), ('RUNNING', 'Running'), ('SUCCEEDED', 'Succeeded'), ('FAILED', 'Failed')], default='QUEUED', max_length=10)),
-                ('lease_owner', models.CharField(blank=True, max_length=40)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('requested_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('progress', models.CharField(blank=True, max_length=200)),
-                ('failure', models.TextField(blank=True)),
-                ('kind', models.CharField(choices=[('bias_audit', 'Bias audit'), ('explanation', 'Explanation')], max_length=20)),
-                ('dataset_role', models.CharField(choices=[('training', 'Training'), ('validation', 'Validation'), ('test', 'Test')], default='test', max_length=20)),
-                ('spec', models.JSONField()),
-                ('result', models.TextField(blank=True)),
-                ('result_digest', models.CharField(blank=True, max_length=71)),
-                ('dataset_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evaluations', to='governance.datasetversion')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('evidence', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evaluations', to='governance.evidence')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evaluations', to='governance.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("QUEUED", "Queued"),
+                            ("RUNNING", "Running"),
+                            ("SUCCEEDED", "Succeeded"),
+                            ("FAILED", "Failed"),
+                        ],
+                        default="QUEUED",
+                        max_length=10,
+                    ),
+                ),
+                ("lease_owner", models.CharField(blank=True, max_length=40)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("requested_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("progress", models.CharField(blank=True, max_length=200)),
+                ("failure", models.TextField(blank=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("bias_audit", "Bias audit"), ("explanation", "Explanation")], max_length=20
+                    ),
+                ),
+                (
+                    "dataset_role",
+                    models.CharField(
+                        choices=[("training", "Training"), ("validation", "Validation"), ("test", "Test")],
+                        default="test",
+                        max_length=20,
+                    ),
+                ),
+                ("spec", models.JSONField()),
+                ("result", models.TextField(blank=True)),
+                ("result_digest", models.CharField(blank=True, max_length=71)),
+                (
+                    "dataset_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="evaluations",
+                        to="governance.datasetversion",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "evidence",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="evaluations",
+                        to="governance.evidence",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="evaluations",
+                        to="governance.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-pk',),
+                "ordering": ("-pk",),
             },
         ),
         migrations.CreateModel(
-            name='DossierSnapshot',
+            name="DossierSnapshot",
             fields=[
-                ('digest', models.CharField(max_length=71, primary_key=True, serialize=False)),
-                ('document', models.TextField()),
-                ('taken_at', models.DateTimeField(auto_now_add=True)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='dossier_snapshots', to='governance.modelversion')),
+                ("digest", models.CharField(max_length=71, primary_key=True, serialize=False)),
+                ("document", models.TextField()),
+                ("taken_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="dossier_snapshots",
+                        to="governance.modelversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='DatasetUse',
+            name="DatasetUse",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('training', 'Training'), ('validation', 'Validation'), ('test', 'Test')], max_length=20)),
-                ('dataset_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='governance.datasetversion')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='dataset_uses', to='governance.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("training", "Training"), ("validation", "Validation"), ("test", "Test")],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "dataset_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="uses", to="governance.datasetversion"
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="dataset_uses",
+                        to="governance.modelversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Artifact',
+            name="Artifact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('digest', models.CharField(db_index=True, max_length=71)),
-                ('size', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='artifacts', to='governance.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200)),
+                ("digest", models.CharField(db_index=True, max_length=71)),
+                ("size", models.PositiveBigIntegerField(blank=True, null=True)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="artifacts",
+                        to="governance.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('developer', 'Developer'), ('validator', 'Validator'), ('approver', 'Approver'), ('compliance', 'Compliance'), ('auditor', 'Auditor'), ('administrator', 'Administrator')], max_length=20)),
-                ('granted_at', models.DateTimeField(auto_now_add=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('granted_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='governance.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("developer", "Developer"),
+                            ("validator", "Validator"),
+                            ("approver", "Approver"),
+                            ("compliance", "Compliance"),
+                            ("auditor", "Auditor"),
+                            ("administrator", "Administrator"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("granted_at", models.DateTimeField(auto_now_add=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "granted_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="memberships", to="governance.project"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('project', 'user', 'role'),
+                "ordering": ("project", "user", "role"),
             },
         ),
         migrations.AddField(
-            model_name='dataset',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='datasets', to='governance.project'),
+            model_name="dataset",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="datasets", to="governance.project"
+            ),
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100)),
-                ('prefix', models.CharField(max_length=16, unique=True)),
-                ('secret_digest', models.CharField(max_length=64)),
-                ('scopes', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='governance.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100)),
+                ("prefix", models.CharField(max_length=16, unique=True)),
+                ("secret_digest", models.CharField(max_length=64)),
+                ("scopes", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="api_tokens",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="governance.project",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at',),
+                "ordering": ("-created_at",),
             },
         ),
         migrations.CreateModel(
-            name='RegisteredModel',
+            name="RegisteredModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('description', models.TextField(blank=True)),
-                ('intended_use', models.TextField(blank=True)),
-                ('out_of_scope_uses', models.TextField(blank=True)),
-                ('affected_people', models.TextField(blank=True)),
-                ('risk_tier', models.CharField(choices=[('low', 'Low'), ('medium', 'Medium'), ('high', 'High')], default='high', max_length=10)),
-                ('risk_tier_rationale', models.TextField(blank=True)),
-                ('revision', models.PositiveIntegerField(default=1, help_text='Counts edits; an edit names the one it saw.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='owned_models', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='registered_models', to='governance.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120)),
+                ("description", models.TextField(blank=True)),
+                ("intended_use", models.TextField(blank=True)),
+                ("out_of_scope_uses", models.TextField(blank=True)),
+                ("affected_people", models.TextField(blank=True)),
+                (
+                    "risk_tier",
+                    models.CharField(
+                        choices=[("low", "Low"), ("medium", "Medium"), ("high", "High")], default="high", max_length=10
+                    ),
+                ),
+                ("risk_tier_rationale", models.TextField(blank=True)),
+                (
+                    "revision",
+                    models.PositiveIntegerField(default=1, help_text="Counts edits; an edit names the one it saw."),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="owned_models",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="registered_models",
+                        to="governance.project",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='ProofOfConcept',
+            name="ProofOfConcept",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('problem_statement', models.TextField()),
-                ('risks', models.TextField(blank=True)),
-                ('open_questions', models.TextField(blank=True)),
-                ('written_at', models.DateTimeField(auto_now_add=True)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('decision', models.CharField(blank=True, choices=[('go', 'Go'), ('no_go', 'No go')], max_length=10)),
-                ('decision_reason', models.TextField(blank=True)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('written_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('model', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='proof_of_concept', to='governance.registeredmodel')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("problem_statement", models.TextField()),
+                ("risks", models.TextField(blank=True)),
+                ("open_questions", models.TextField(blank=True)),
+                ("written_at", models.DateTimeField(auto_now_add=True)),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("decision", models.CharField(blank=True, choices=[("go", "Go"), ("no_go", "No go")], max_length=10)),
+                ("decision_reason", models.TextField(blank=True)),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "written_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "model",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="proof_of_concept",
+                        to="governance.registeredmodel",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='modelversion',
-            name='model',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='governance.registeredmodel'),
+            model_name="modelversion",
+            name="model",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="governance.registeredmodel"
+            ),
         ),
         migrations.CreateModel(
-            name='Release',
+            name="Release",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('environment', models.CharField(max_length=40)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('end_reason', models.CharField(blank=True, max_length=300)),
-                ('log_index', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('statement', models.TextField()),
-                ('envelope', models.TextField(blank=True)),
-                ('dossier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='governance.dossiersnapshot')),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='governance.registeredmodel')),
-                ('promoted_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='governance.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("environment", models.CharField(max_length=40)),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("end_reason", models.CharField(blank=True, max_length=300)),
+                ("log_index", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("statement", models.TextField()),
+                ("envelope", models.TextField(blank=True)),
+                (
+                    "dossier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="releases",
+                        to="governance.dossiersnapshot",
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="releases",
+                        to="governance.registeredmodel",
+                    ),
+                ),
+                (
+                    "promoted_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="releases",
+                        to="governance.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-started_at',),
+                "ordering": ("-started_at",),
             },
         ),
         migrations.CreateModel(
-            name='Requirement',
+            name="Requirement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=20)),
-                ('title', models.CharField(max_length=200)),
-                ('statement', models.TextField()),
-                ('source', models.CharField(blank=True, help_text='Where the demand comes from.', max_length=200)),
-                ('from_template', models.BooleanField(default=False)),
-                ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requirements', to='governance.registeredmodel')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=20)),
+                ("title", models.CharField(max_length=200)),
+                ("statement", models.TextField()),
+                ("source", models.CharField(blank=True, help_text="Where the demand comes from.", max_length=200)),
+                ("from_template", models.BooleanField(default=False)),
+                ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="requirements",
+                        to="governance.registeredmodel",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('pk',),
-            },
-        ),
-        migrations.AddField(
-            model_name='evidence',
-            name='requirements',
-            field=models.ManyToManyField(blank=True, related_name='evidence', to='governance.requirement'),
-        ),
-        migrations.CreateModel(
-            name='AcceptanceCriterion',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('metric', models.CharField(max_length=100)),
-                ('comparator', models.CharField(choices=[('at_least', 'at least'), ('at_most', 'at most')], max_length=10)),
-                ('threshold', models.DecimalField(decimal_places=9, max_digits=24)),
-                ('population', models.CharField(default='overall', max_length=200)),
-                ('dataset_role', models.CharField(choices=[('training', 'Training'), ('validation', 'Validation'), ('test', 'Test')], default='test', max_length=20)),
-                ('severity', models.CharField(choices=[('must', 'must'), ('should', 'should')], default='must', max_length=10)),
-                ('requirement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='criteria', to='governance.requirement')),
-            ],
-            options={
-                'ordering': ('requirement', 'position'),
-            },
-        ),
-        migrations.CreateModel(
-            name='RequirementTemplate',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('risk_tier', models.CharField(choices=[('low', 'Low'), ('medium', 'Medium'), ('high', 'High')], max_length=10)),
-                ('text', models.TextField()),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requirement_templates', to='governance.project')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='SignOff',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('signer_name', models.CharField(help_text='The printed name as it was when signing.', max_length=200)),
-                ('role', models.CharField(choices=[('developer', 'Developer'), ('validator', 'Validator'), ('approver', 'Approver'), ('compliance', 'Compliance'), ('auditor', 'Auditor'), ('administrator', 'Administrator')], max_length=20)),
-                ('decision', models.CharField(choices=[('approve', 'Approve'), ('request_changes', 'Request changes'), ('reject', 'Reject')], max_length=20)),
-                ('meaning', models.CharField(max_length=300)),
-                ('reason', models.TextField(blank=True)),
-                ('signed_at', models.DateTimeField()),
-                ('log_index', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('dossier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sign_offs', to='governance.dossiersnapshot')),
-                ('signer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sign_offs', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sign_offs', to='governance.modelversion')),
-            ],
-            options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.AddField(
-            model_name='evidence',
-            name='file',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='evidence', to='governance.storedfile'),
+            model_name="evidence",
+            name="requirements",
+            field=models.ManyToManyField(blank=True, related_name="evidence", to="governance.requirement"),
         ),
         migrations.CreateModel(
-            name='ComplianceReport',
+            name="AcceptanceCriterion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('QUEUED', 'Queued'), ('RUNNING', 'Running'), ('SUCCEEDED', 'Succeeded'), ('FAILED', 'Failed')], default='QUEUED', max_length=10)),
-                ('lease_owner', models.CharField(blank=True, max_length=40)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('requested_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('progress', models.CharField(blank=True, max_length=200)),
-                ('failure', models.TextField(blank=True)),
-                ('kind', models.CharField(choices=[('release_dossier', 'Release dossier')], default='release_dossier', max_length=20)),
-                ('file_name', models.CharField(blank=True, max_length=200)),
-                ('page_count', models.PositiveIntegerField(blank=True, null=True)),
-                ('checkpoint_size', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('log_index', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('dossier', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='governance.dossiersnapshot')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='governance.modelversion')),
-                ('file', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reports', to='governance.storedfile')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField()),
+                ("metric", models.CharField(max_length=100)),
+                (
+                    "comparator",
+                    models.CharField(choices=[("at_least", "at least"), ("at_most", "at most")], max_length=10),
+                ),
+                ("threshold", models.DecimalField(decimal_places=9, max_digits=24)),
+                ("population", models.CharField(default="overall", max_length=200)),
+                (
+                    "dataset_role",
+                    models.CharField(
+                        choices=[("training", "Training"), ("validation", "Validation"), ("test", "Test")],
+                        default="test",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "severity",
+                    models.CharField(choices=[("must", "must"), ("should", "should")], default="must", max_length=10),
+                ),
+                (
+                    "requirement",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="criteria",
+                        to="governance.requirement",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-pk',),
+                "ordering": ("requirement", "position"),
             },
         ),
         migrations.CreateModel(
-            name='SuccessCriterion',
+            name="RequirementTemplate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('statement', models.CharField(max_length=300)),
-                ('metric', models.CharField(max_length=100)),
-                ('comparator', models.CharField(choices=[('at_least', 'at least'), ('at_most', 'at most')], max_length=10)),
-                ('threshold', models.DecimalField(decimal_places=9, max_digits=24)),
-                ('population', models.CharField(default='overall', max_length=200)),
-                ('evaluation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='governance.evaluation')),
-                ('proof_of_concept', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='success_criteria', to='governance.proofofconcept')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "risk_tier",
+                    models.CharField(choices=[("low", "Low"), ("medium", "Medium"), ("high", "High")], max_length=10),
+                ),
+                ("text", models.TextField()),
+                ("revision", models.PositiveIntegerField(default=1)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="requirement_templates",
+                        to="governance.project",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="SignOff",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("signer_name", models.CharField(help_text="The printed name as it was when signing.", max_length=200)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("developer", "Developer"),
+                            ("validator", "Validator"),
+                            ("approver", "Approver"),
+                            ("compliance", "Compliance"),
+                            ("auditor", "Auditor"),
+                            ("administrator", "Administrator"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "decision",
+                    models.CharField(
+                        choices=[("approve", "Approve"), ("request_changes", "Request changes"), ("reject", "Reject")],
+                        max_length=20,
+                    ),
+                ),
+                ("meaning", models.CharField(max_length=300)),
+                ("reason", models.TextField(blank=True)),
+                ("signed_at", models.DateTimeField()),
+                ("log_index", models.PositiveBigIntegerField(blank=True, null=True)),
+                (
+                    "dossier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sign_offs",
+                        to="governance.dossiersnapshot",
+                    ),
+                ),
+                (
+                    "signer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sign_offs",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sign_offs",
+                        to="governance.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('position',),
+                "ordering": ("pk",),
+            },
+        ),
+        migrations.AddField(
+            model_name="evidence",
+            name="file",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="evidence",
+                to="governance.storedfile",
+            ),
+        ),
+        migrations.CreateModel(
+            name="ComplianceReport",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("QUEUED", "Queued"),
+                            ("RUNNING", "Running"),
+                            ("SUCCEEDED", "Succeeded"),
+                            ("FAILED", "Failed"),
+                        ],
+                        default="QUEUED",
+                        max_length=10,
+                    ),
+                ),
+                ("lease_owner", models.CharField(blank=True, max_length=40)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("requested_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("progress", models.CharField(blank=True, max_length=200)),
+                ("failure", models.TextField(blank=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("release_dossier", "Release dossier")], default="release_dossier", max_length=20
+                    ),
+                ),
+                ("file_name", models.CharField(blank=True, max_length=200)),
+                ("page_count", models.PositiveIntegerField(blank=True, null=True)),
+                ("checkpoint_size", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("log_index", models.PositiveBigIntegerField(blank=True, null=True)),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "dossier",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reports",
+                        to="governance.dossiersnapshot",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reports",
+                        to="governance.modelversion",
+                    ),
+                ),
+                (
+                    "file",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reports",
+                        to="governance.storedfile",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("-pk",),
             },
         ),
         migrations.CreateModel(
-            name='Waiver',
+            name="SuccessCriterion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('finding_key', models.CharField(max_length=200)),
-                ('reason', models.TextField()),
-                ('expires_at', models.DateTimeField()),
-                ('granted_at', models.DateTimeField()),
-                ('log_index', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('granted_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='waivers', to='governance.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField()),
+                ("statement", models.CharField(max_length=300)),
+                ("metric", models.CharField(max_length=100)),
+                (
+                    "comparator",
+                    models.CharField(choices=[("at_least", "at least"), ("at_most", "at most")], max_length=10),
+                ),
+                ("threshold", models.DecimalField(decimal_places=9, max_digits=24)),
+                ("population", models.CharField(default="overall", max_length=200)),
+                (
+                    "evaluation",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="governance.evaluation",
+                    ),
+                ),
+                (
+                    "proof_of_concept",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="success_criteria",
+                        to="governance.proofofconcept",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("position",),
+            },
+        ),
+        migrations.CreateModel(
+            name="Waiver",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("finding_key", models.CharField(max_length=200)),
+                ("reason", models.TextField()),
+                ("expires_at", models.DateTimeField()),
+                ("granted_at", models.DateTimeField()),
+                ("log_index", models.PositiveBigIntegerField(blank=True, null=True)),
+                (
+                    "granted_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="waivers",
+                        to="governance.modelversion",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("pk",),
             },
         ),
         migrations.AddConstraint(
-            model_name='datasetversion',
-            constraint=models.UniqueConstraint(fields=('dataset', 'number'), name='dataset_version_number_unique'),
+            model_name="datasetversion",
+            constraint=models.UniqueConstraint(fields=("dataset", "number"), name="dataset_version_number_unique"),
         ),
         migrations.AddConstraint(
-            model_name='datasetversion',
-            constraint=models.UniqueConstraint(fields=('dataset', 'digest'), name='dataset_version_digest_unique'),
+            model_name="datasetversion",
+            constraint=models.UniqueConstraint(fields=("dataset", "digest"), name="dataset_version_digest_unique"),
         ),
         migrations.AddConstraint(
-            model_name='derivation',
-            constraint=models.UniqueConstraint(fields=('derived', 'source'), name='derivation_unique'),
+            model_name="derivation",
+            constraint=models.UniqueConstraint(fields=("derived", "source"), name="derivation_unique"),
         ),
         migrations.AddConstraint(
-            model_name='derivation',
-            constraint=models.CheckConstraint(condition=models.Q(('derived', models.F('source')), _negated=True), name='derivation_not_of_itself'),
+            model_name="derivation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("derived", models.F("source")), _negated=True), name="derivation_not_of_itself"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='idempotencyrecord',
-            constraint=models.UniqueConstraint(fields=('user', 'key'), name='idempotency_key_unique_per_user'),
+            model_name="idempotencyrecord",
+            constraint=models.UniqueConstraint(fields=("user", "key"), name="idempotency_key_unique_per_user"),
         ),
         migrations.AddIndex(
-            model_name='logsubject',
-            index=models.Index(fields=['kind', 'object_id', 'entry'], name='governance__kind_484a4a_idx'),
+            model_name="logsubject",
+            index=models.Index(fields=["kind", "object_id", "entry"], name="governance__kind_484a4a_idx"),
         ),
         migrations.AddConstraint(
-            model_name='logsubject',
-            constraint=models.UniqueConstraint(fields=('entry', 'kind', 'object_id'), name='log_subject_unique'),
+            model_name="logsubject",
+            constraint=models.UniqueConstraint(fields=("entry", "kind", "object_id"), name="log_subject_unique"),
         ),
         migrations.AddIndex(
-            model_name='evaluation',
-            index=models.Index(fields=['status', 'lease_until'], name='governance__status_5857c8_idx'),
+            model_name="evaluation",
+            index=models.Index(fields=["status", "lease_until"], name="governance__status_5857c8_idx"),
         ),
         migrations.AddConstraint(
-            model_name='evaluation',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED'])), name='evaluation_status_known'),
+            model_name="evaluation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["QUEUED", "RUNNING", "SUCCEEDED", "FAILED"])),
+                name="evaluation_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evaluation',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['bias_audit', 'explanation'])), name='evaluation_kind_known'),
+            model_name="evaluation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["bias_audit", "explanation"])), name="evaluation_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evaluation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'SUCCEEDED'), _negated=True), models.Q(('result_digest', ''), _negated=True), _connector='OR'), name='evaluation_success_has_result'),
+            model_name="evaluation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "SUCCEEDED"), _negated=True),
+                    models.Q(("result_digest", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="evaluation_success_has_result",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datasetuse',
-            constraint=models.UniqueConstraint(fields=('version', 'dataset_version', 'role'), name='dataset_use_unique'),
+            model_name="datasetuse",
+            constraint=models.UniqueConstraint(
+                fields=("version", "dataset_version", "role"), name="dataset_use_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datasetuse',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['training', 'validation', 'test'])), name='dataset_use_role_known'),
+            model_name="datasetuse",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("role__in", ["training", "validation", "test"])), name="dataset_use_role_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='artifact',
-            constraint=models.UniqueConstraint(fields=('version', 'name'), name='artifact_name_unique_in_version'),
+            model_name="artifact",
+            constraint=models.UniqueConstraint(fields=("version", "name"), name="artifact_name_unique_in_version"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('project', 'user', 'role'), name='one_current_membership_per_role'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)),
+                fields=("project", "user", "role"),
+                name="one_current_membership_per_role",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['developer', 'validator', 'approver', 'compliance', 'auditor', 'administrator'])), name='membership_role_known'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("role__in", ["developer", "validator", "approver", "compliance", "auditor", "administrator"])
+                ),
+                name="membership_role_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dataset',
-            constraint=models.UniqueConstraint(fields=('project', 'name'), name='dataset_name_unique_in_project'),
+            model_name="dataset",
+            constraint=models.UniqueConstraint(fields=("project", "name"), name="dataset_name_unique_in_project"),
         ),
         migrations.AddIndex(
-            model_name='auditlogentry',
-            index=models.Index(fields=['project', 'index'], name='governance__project_50a4b9_idx'),
+            model_name="auditlogentry",
+            index=models.Index(fields=["project", "index"], name="governance__project_50a4b9_idx"),
         ),
         migrations.AddConstraint(
-            model_name='registeredmodel',
-            constraint=models.UniqueConstraint(fields=('project', 'name'), name='model_name_unique_in_project'),
+            model_name="registeredmodel",
+            constraint=models.UniqueConstraint(fields=("project", "name"), name="model_name_unique_in_project"),
         ),
         migrations.AddConstraint(
-            model_name='registeredmodel',
-            constraint=models.CheckConstraint(condition=models.Q(('risk_tier__in', ['low', 'medium', 'high'])), name='model_risk_tier_known'),
+            model_name="registeredmodel",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("risk_tier__in", ["low", "medium", "high"])), name="model_risk_tier_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('model', 'number'), name='version_number_unique_in_model'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(fields=("model", "number"), name="version_number_unique_in_model"),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['DRAFT', 'IN_REVIEW', 'APPROVED', 'RELEASED', 'RETIRED', 'REJECTED'])), name='version_state_known'),
+            model_name="modelversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["DRAFT", "IN_REVIEW", "APPROVED", "RELEASED", "RETIRED", "REJECTED"])
+                ),
+                name="version_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('model', 'environment'), name='one_live_release_per_model_and_environment'),
+            model_name="release",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)),
+                fields=("model", "environment"),
+                name="one_live_release_per_model_and_environment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='requirement',
-            constraint=models.UniqueConstraint(fields=('model', 'key'), name='requirement_key_unique_in_model'),
+            model_name="requirement",
+            constraint=models.UniqueConstraint(fields=("model", "key"), name="requirement_key_unique_in_model"),
         ),
         migrations.AddConstraint(
-            model_name='acceptancecriterion',
-            constraint=models.UniqueConstraint(fields=('requirement', 'position'), name='criterion_position_unique'),
+            model_name="acceptancecriterion",
+            constraint=models.UniqueConstraint(fields=("requirement", "position"), name="criterion_position_unique"),
         ),
         migrations.AddConstraint(
-            model_name='requirementtemplate',
-            constraint=models.UniqueConstraint(fields=('project', 'risk_tier'), name='one_template_per_tier'),
+            model_name="requirementtemplate",
+            constraint=models.UniqueConstraint(fields=("project", "risk_tier"), name="one_template_per_tier"),
         ),
         migrations.AddConstraint(
-            model_name='signoff',
-            constraint=models.UniqueConstraint(fields=('dossier', 'signer', 'role', 'decision'), name='one_sign_off_per_person_role_decision'),
+            model_name="signoff",
+            constraint=models.UniqueConstraint(
+                fields=("dossier", "signer", "role", "decision"), name="one_sign_off_per_person_role_decision"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='signoff',
-            constraint=models.CheckConstraint(condition=models.Q(('decision__in', ['approve', 'request_changes', 'reject'])), name='sign_off_decision_known'),
+            model_name="signoff",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("decision__in", ["approve", "request_changes", "reject"])),
+                name="sign_off_decision_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='evidence',
-            index=models.Index(fields=['version', 'kind'], name='governance__version_bf762e_idx'),
+            model_name="evidence",
+            index=models.Index(fields=["version", "kind"], name="governance__version_bf762e_idx"),
         ),
         migrations.AddConstraint(
-            model_name='evidence',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['metrics', 'predictions', 'attributions', 'document', 'validation_report', 'test_report', 'load_test', 'ab_result', 'security_review', 'privacy_review', 'file'])), name='evidence_kind_known'),
+            model_name="evidence",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "kind__in",
+                        [
+                            "metrics",
+                            "predictions",
+                            "attributions",
+                            "document",
+                            "validation_report",
+                            "test_report",
+                            "load_test",
+                            "ab_result",
+                            "security_review",
+                            "privacy_review",
+                            "file",
+                        ],
+                    )
+                ),
+                name="evidence_kind_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evidence',
-            constraint=models.CheckConstraint(condition=models.Q(('file__isnull', False), ('content__isnull', False), _connector='OR'), name='evidence_has_file_or_content'),
+            model_name="evidence",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("file__isnull", False), ("content__isnull", False), _connector="OR"),
+                name="evidence_has_file_or_content",
+            ),
         ),
         migrations.AddIndex(
-            model_name='compliancereport',
-            index=models.Index(fields=['status', 'lease_until'], name='governance__status_4a9b88_idx'),
+            model_name="compliancereport",
+            index=models.Index(fields=["status", "lease_until"], name="governance__status_4a9b88_idx"),
         ),
         migrations.AddConstraint(
-            model_name='successcriterion',
-            constraint=models.UniqueConstraint(fields=('proof_of_concept', 'position'), name='success_criterion_position_unique'),
+            model_name="successcriterion",
+            constraint=models.UniqueConstraint(
+                fields=("proof_of_concept", "position"), name="success_criterion_position_unique"
+            ),
         ),
     ]

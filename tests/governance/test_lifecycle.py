@@ -1,0 +1,47 @@
+"""The lifecycle table, every pair of verb and state."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from governance.exceptions import TransitionNotAllowed
+from governance.lifecycle import TRANSITIONS, VERBS, State, next_state
+
+EXPECTED = {
+    "amend": {"DRAFT": "DRAFT", "IN_REVIEW": "IN_REVIEW", "APPROVED": "IN_REVIEW"},
+    "submit": {"DRAFT": "IN_REVIEW"},
+    "sign": {"IN_REVIEW": "IN_REVIEW", "APPROVED": "APPROVED"},
+    "approve": {"IN_REVIEW": "APPROVED"},
+    "return": {"IN_REVIEW": "DRAFT", "APPROVED": "DRAFT"},
+    "reject": {"IN_REVIEW": "REJECTED", "APPROVED": "REJECTED"},
+    "promote": {"APPROVED": "RELEASED"},
+    "retire": {"DRAFT": "RETIRED", "RELEASED": "RETIRED"},
+}
+
+
+@pytest.mark.parametrize(("verb", "state"), list(itertools.product(EXPECTED, State.values)))
+def test_next_state_every_pair(verb, state):
+    expected = EXPECTED[verb].get(state)
+    if expected is None:
+        with pytest.raises(TransitionNotAllowed):
+            next_state(verb, state)
+    else:
+        assert next_state(verb, state) == expected
+
+
+def test_transitions_hold_no_other_verb():
+    assert sorted(EXPECTED) == VERBS
+    assert sum(map(len, EXPECTED.values())) == len(TRANSITIONS)
+
+
+def test_next_state_refusal_says_from_where_it_is_possible():
+    with pytest.raises(TransitionNotAllowed) as caught:
+        next_state("promote", State.DRAFT)
+    assert caught.value.message == "This version is DRAFT; “promote” is possible only from APPROVED."
+
+
+def test_next_state_unknown_verb_is_a_programming_error():
+    with pytest.raises(ValueError, match="unknown lifecycle verb 'fly'"):
+        next_state("fly", State.DRAFT)
