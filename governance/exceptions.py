@@ -84,6 +84,12 @@ class IntegrityBroken(GovernanceError):
     code = "integrity_broken"
 
 
+class NotSealedYet(GovernanceError):
+    """The entry is in the log, but no signed checkpoint covers it yet. Ask again in a few seconds."""
+
+    code = "not_sealed"
+
+
 class StoreUnavailable(GovernanceError):
     """The evidence store cannot take or give bytes now (full disk, missing folder)."""
 

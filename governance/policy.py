@@ -83,7 +83,7 @@ def parse_policy(text: str) -> Policy:
         risk_tier=str(_needed(raw, "risk_tier")),
         environment=str(_needed(raw, "environment")),
         text=text,
-        digest="sha256:" + sha256_hex(text.encode()),
+        digest=sha256_hex(text.encode()),
         needs_proof_of_concept=raw.get("proof_of_concept") == "go",
         lineage=tuple(raw.get("lineage", ())),
         evidence=tuple(raw.get("evidence", ())),

@@ -86,7 +86,7 @@ def _compute(evaluation: Evaluation) -> dict[str, Any]:
 
 def _record_success(evaluation: Evaluation, result: dict[str, Any]) -> None:
     text = json.dumps(result, ensure_ascii=False, allow_nan=False, sort_keys=True)
-    digest = "sha256:" + sha256_hex(text.encode())
+    digest = sha256_hex(text.encode())
     with transaction.atomic():
         leases.finish(evaluation, status=WorkStatus.SUCCEEDED, result=text, result_digest=digest, failure="")
         _log(evaluation, "evaluation.completed", {"result_digest": digest})
