@@ -113,7 +113,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Background work: Celery rings, the rows in the database are the queue ----------------------
 
-CELERY_BROKER_URL = env.str("COUNTERSIGN_BROKER_URL", default="filesystem://")
+CELERY_BROKER_URL = env.str("COUNTERSIGN_BROKER_URL", default="filesystem://localhost")
 CELERY_BROKER_TRANSPORT_OPTIONS = read_broker_options(CELERY_BROKER_URL, COUNTERSIGN_DATA)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A missing broker must not hold up the person who asked: the sweep rings again.

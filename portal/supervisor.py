@@ -195,8 +195,12 @@ def plan_children(plan: argparse.Namespace) -> list[Child]:
                 *(PYTHON, "-m", "celery", "--quiet", "--app", "portal.celery", *celery.split()),
                 *("--concurrency", str(plan.worker)),
             ],
-            # OpenMP's threads do not survive a fork: scikit-learn would hang in the child.
-            {"OMP_NUM_THREADS": "1"},
+            {
+                # OpenMP's threads do not survive a fork: scikit-learn would hang in the child.
+                "OMP_NUM_THREADS": "1",
+                # Celery warns of root because of pickle, which is switched off here.
+                "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+            },
         ),
         Child("signer", [PYTHON, "manage.py", "sign_log"]),
         Child("sweep", [PYTHON, "manage.py", "sweep", "--every", "5"]),
