@@ -30,7 +30,8 @@ RECORDS = (
     (_("Audit log"), "list-details", "pages:log", False),
 )
 WORKSHOP = (
-    (_("Projects & people"), "users", "pages:people", True),
+    (_("Projects"), "building", "pages:projects", False),
+    (_("People"), "users", "pages:people", True),
     (_("API tokens"), "key", "pages:tokens", False),
     (_("API documentation"), "book", "api-documentation", False),
 )

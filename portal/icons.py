@@ -34,8 +34,7 @@ def read_shapes(name: str) -> SafeString:
     found = finders.find(f"vendor/tabler-icons/{name}.svg")
     if found is None:
         raise IconNotInstalled(
-            f"The icon {name!r} is not installed. Name it in static/icons.txt and run "
-            "tools/vendor.py again."
+            f"The icon {name!r} is not installed. Name it in static/icons.txt and run tools/vendor.py again."
         )
     match = SHAPES.search(Path(found).read_text(encoding="utf-8"))
     if match is None:

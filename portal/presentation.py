@@ -1,6 +1,7 @@
-"""How statuses, states, tiers and log entries look: a word, an icon and a tone for each.
+"""How statuses, states, tiers and log entries look: an icon and a tone beside the office's own word.
 
-Colour never stands alone, and nothing is decided here.
+Colour never stands alone, and nothing is decided here. ``tests/portal/test_presentation.py`` checks that every value
+the record office knows has a look.
 """
 
 from __future__ import annotations
@@ -9,6 +10,13 @@ from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from governance.findings import FindingStatus
+from governance.lifecycle import State
+from governance.models.catalog import RiskTier
+from governance.models.evaluations import WorkStatus
+from governance.models.requirements import PocDecision
+from governance.models.signoff import Decision
 
 
 @dataclass(frozen=True)
@@ -20,70 +28,77 @@ class Look:
 
 
 FINDING_LOOKS = {
-    "MET": Look(_("Met"), "circle-check", "good", _("Shown to hold by current evidence")),
-    "NOT_MET": Look(_("Not met"), "circle-x", "bad", _("Measured, and does not hold")),
-    "MISSING": Look(
-        _("Missing"), "circle-dashed", "missing", _("Nothing has been submitted for it")
+    FindingStatus.MET: Look(FindingStatus.MET.label, "circle-check", "good", _("Shown to hold by current evidence")),
+    FindingStatus.NOT_MET: Look(FindingStatus.NOT_MET.label, "circle-x", "bad", _("Measured, and does not hold")),
+    FindingStatus.MISSING: Look(
+        FindingStatus.MISSING.label, "circle-dashed", "missing", _("Nothing has been submitted for it")
     ),
-    "STALE": Look(_("Stale"), "history", "warn", _("Refers to something that has changed since")),
-    "INCONCLUSIVE": Look(
-        _("Inconclusive"), "help-circle", "info", _("The data cannot show it either way")
+    FindingStatus.STALE: Look(
+        FindingStatus.STALE.label, "history", "warn", _("Refers to something that has changed since")
     ),
-    "WAIVED": Look(
-        _("Waived"), "flag", "plum", _("A signed waiver accepts the gap until its end date")
+    FindingStatus.INCONCLUSIVE: Look(
+        FindingStatus.INCONCLUSIVE.label, "help-circle", "info", _("The data cannot show it either way")
+    ),
+    FindingStatus.WAIVED: Look(
+        FindingStatus.WAIVED.label, "flag", "plum", _("A signed waiver accepts the gap until its end date")
     ),
 }
 
 STATE_LOOKS = {
-    "DRAFT": Look(_("Draft"), "pencil", "neutral"),
-    "IN_REVIEW": Look(_("In review"), "eye", "info"),
-    "APPROVED": Look(_("Approved"), "signature", "accent"),
-    "RELEASED": Look(_("Released"), "rocket", "solid"),
-    "RETIRED": Look(_("Retired"), "archive", "neutral"),
-    "REJECTED": Look(_("Rejected"), "ban", "bad"),
+    State.DRAFT: Look(State.DRAFT.label, "pencil", "neutral"),
+    State.IN_REVIEW: Look(State.IN_REVIEW.label, "eye", "info"),
+    State.APPROVED: Look(State.APPROVED.label, "signature", "accent"),
+    State.RELEASED: Look(State.RELEASED.label, "rocket", "solid"),
+    State.RETIRED: Look(State.RETIRED.label, "archive", "neutral"),
+    State.REJECTED: Look(State.REJECTED.label, "ban", "bad"),
 }
 
-# Work in the background, and decisions of people.
 PROGRESS_LOOKS = {
-    "QUEUED": Look(_("Queued"), "clock", "neutral"),
-    "RUNNING": Look(_("Running"), "loader-2", "info"),
-    "FINISHED": Look(_("Finished"), "circle-check", "good"),
-    "FAILED": Look(_("Failed"), "alert-triangle", "bad"),
-    "WITHDRAWN": Look(_("Withdrawn"), "ban", "neutral"),
+    WorkStatus.QUEUED: Look(WorkStatus.QUEUED.label, "clock", "neutral"),
+    WorkStatus.RUNNING: Look(WorkStatus.RUNNING.label, "loader-2", "info"),
+    WorkStatus.SUCCEEDED: Look(WorkStatus.SUCCEEDED.label, "circle-check", "good"),
+    WorkStatus.FAILED: Look(WorkStatus.FAILED.label, "alert-triangle", "bad"),
 }
 
+# A decision on record reads as what was done, not as a button.
 DECISION_LOOKS = {
-    "APPROVE": Look(_("Approved"), "signature", "good"),
-    "REJECT": Look(_("Refused"), "ban", "bad"),
-    "GO": Look(_("Go"), "circle-check", "good"),
-    "NO_GO": Look(_("No go"), "ban", "bad"),
+    Decision.APPROVE: Look(_("Approved"), "signature", "good"),
+    Decision.REQUEST_CHANGES: Look(_("Changes requested"), "edit", "warn"),
+    Decision.REJECT: Look(_("Rejected"), "ban", "bad"),
+    PocDecision.GO: Look(PocDecision.GO.label, "circle-check", "good"),
+    PocDecision.NO_GO: Look(PocDecision.NO_GO.label, "ban", "bad"),
 }
 
-TIER_LEVELS = {"low": 1, "medium": 2, "high": 3}
-TIER_WORDS = {"low": _("Low risk"), "medium": _("Medium risk"), "high": _("High risk")}
+# How many of the three bars are filled, and the words beside them.
+TIER_LOOKS = {
+    RiskTier.LOW: (1, _("Low risk")),
+    RiskTier.MEDIUM: (2, _("Medium risk")),
+    RiskTier.HIGH: (3, _("High risk")),
+}
 
 AVATAR_TONES = ("accent", "info", "plum", "good", "warn", "neutral")
 
-# First part of an audit log entry's action (noun.verbed) -> icon.
+# The noun of an audit log entry's type (noun.verbed) -> icon.
 ENTRY_ICONS = {
     "project": "building",
     "membership": "users",
     "user": "user",
     "token": "key",
+    "template": "clipboard-list",
     "model": "cube",
     "version": "git-branch",
     "requirement": "target",
-    "criterion": "target",
-    "poc": "bulb",
+    "requirements": "target",
+    "proof_of_concept": "bulb",
     "dataset": "database",
-    "derivation": "sitemap",
+    "dataset_version": "database",
+    "dataset_use": "sitemap",
     "evidence": "file-text",
     "evaluation": "chart-bar",
-    "signoff": "signature",
+    "sign_off": "signature",
     "waiver": "flag",
     "release": "rocket",
     "report": "file-certificate",
-    "checkpoint": "fingerprint",
 }
 ENTRY_ICON_OTHERWISE = "point"
 
@@ -91,11 +106,10 @@ ENTRY_ICON_OTHERWISE = "point"
 def look_of(table: dict[str, Look], value: object) -> Look:
     """Return the look of a value; an unknown one is shown as it is rather than hidden."""
     key = str(getattr(value, "value", value) or "")
-    unknown = Look(key.replace("_", " ").capitalize() or _("Unknown"), "help-circle", "neutral")
-    return table.get(key.upper(), unknown)
+    words = key.replace("_", " ").lower().capitalize() or _("Unknown")
+    return table.get(key, Look(words, "help-circle", "neutral"))
 
 
-def icon_of_entry(action: str) -> str:
-    """Return the icon of a log entry by the noun of its action, such as ``evidence.submitted``."""
-    noun = action.partition(".")[0].replace("_", "")
-    return ENTRY_ICONS.get(noun, ENTRY_ICON_OTHERWISE)
+def icon_of_entry(entry_type: str) -> str:
+    """Return the icon of a log entry by the noun of its type, such as ``evidence.submitted``."""
+    return ENTRY_ICONS.get(entry_type.partition(".")[0], ENTRY_ICON_OTHERWISE)

@@ -40,8 +40,7 @@ from portal.presentation import (
     FINDING_LOOKS,
     PROGRESS_LOOKS,
     STATE_LOOKS,
-    TIER_LEVELS,
-    TIER_WORDS,
+    TIER_LOOKS,
     Look,
     icon_of_entry,
     look_of,
@@ -77,21 +76,21 @@ def state_badge(state: object) -> SafeString:
 
 @register.simple_tag
 def progress_badge(state: object) -> SafeString:
-    """The state of background work: QUEUED, RUNNING, FINISHED or FAILED."""
+    """The state of background work: QUEUED, RUNNING, SUCCEEDED or FAILED."""
     return render_badge(look_of(PROGRESS_LOOKS, state))
 
 
 @register.simple_tag
 def decision_badge(decision: object) -> SafeString:
-    """A person's decision: APPROVE or REJECT of a sign-off, GO or NO_GO of a proof of concept."""
+    """A person's decision: approve, request_changes or reject of a sign-off, go or no_go of a proof of concept."""
     return render_badge(look_of(DECISION_LOOKS, decision))
 
 
 @register.inclusion_tag("includes/_tier.html")
 def tier_badge(tier: object) -> dict[str, Any]:
     """The risk tier (low, medium, high), or that none has been set."""
-    key = str(getattr(tier, "value", tier) or "").lower()
-    return {"level": TIER_LEVELS.get(key, 0), "word": TIER_WORDS.get(key, key)}
+    level, word = TIER_LOOKS.get(str(getattr(tier, "value", tier) or ""), (0, ""))
+    return {"level": level, "word": word}
 
 
 @register.inclusion_tag("includes/_digest.html")
@@ -167,14 +166,13 @@ def number(value: float | int | None, digits: int = 3) -> str:
 
 @register.inclusion_tag("includes/_verdict_banner.html")
 def verdict_banner(is_open: bool, findings: Iterable[Any], text: str = "") -> dict[str, Any]:
-    """The judgement of the gate over findings that carry a ``status``, counted by status."""
-    counts = Counter(str(getattr(item.status, "value", item.status)) for item in findings)
+    """The judgement of the gate over its findings, counted by status."""
+    listed = list(findings)
+    counts = Counter(str(getattr(item.status, "value", item.status)) for item in listed)
     return {
         "is_open": is_open,
-        "blocking": sum(counts.values()) - counts["MET"] - counts["WAIVED"],
-        "counts": [
-            (FINDING_LOOKS[status], counts[status]) for status in FINDING_LOOKS if counts[status]
-        ],
+        "blocking": sum(item.blocks and not item.opens for item in listed),
+        "counts": [(look, counts[status]) for status, look in FINDING_LOOKS.items() if counts[status]],
         "text": text,
     }
 
@@ -193,13 +191,7 @@ def form_field(field: BoundField, layout: str = "", extra_class: str = "") -> di
     widget = field.field.widget
     is_check = isinstance(widget, CheckboxInput)
     is_choices = isinstance(widget, RadioSelect | CheckboxSelectMultiple)
-    own = (
-        "form-check-input"
-        if is_check
-        else "form-select"
-        if isinstance(widget, Select)
-        else "form-control"
-    )
+    own = "form-check-input" if is_check else "form-select" if isinstance(widget, Select) else "form-control"
     classes = " ".join(part for part in (own, widget.attrs.get("class", ""), extra_class) if part)
     return {
         "field": field,
@@ -220,14 +212,12 @@ def form_errors(form: BaseForm) -> dict[str, Any]:
 @register.inclusion_tag("includes/_upload_field.html")
 def upload_field(field: BoundField, accept: str = "", limit: int | None = None) -> dict[str, Any]:
     """A file field one can drop onto; shows the progress of an ``hx-post`` around it. ``limit`` in bytes."""
-    attributes = {"accept": accept} if accept else {}
+    attributes: dict[str, str | bool] = {"accept": accept} if accept else {}
     return {"field": field, "control": field.as_widget(attrs=attributes), "limit": limit}
 
 
 @register.inclusion_tag("includes/_key_pages.html")
-def key_pages(
-    next_url: str = "", first_url: str = "", target: str = "#page-body"
-) -> dict[str, Any]:
+def key_pages(next_url: str = "", first_url: str = "", target: str = "#page-body") -> dict[str, Any]:
     """Onward and back to the start in a keyset-paginated list; nothing if there is one page."""
     return {"next_url": next_url, "first_url": first_url, "target": target}
 
@@ -244,10 +234,11 @@ def chart_figure(
     name: str,
     title: str,
     text: str = "",
+    alt: str = "",
     columns: Sequence[str] = (),
     rows: Iterable[Sequence[Any]] = (),
 ) -> dict[str, Any]:
-    """A Vega-Lite chart and the same numbers as a table. ``name`` is unique on the page (an id)."""
+    """A Vega-Lite chart and the same numbers as a table. ``name`` is its id; ``alt`` says it in words."""
     parsed = json.loads(spec) if isinstance(spec, str) else spec
     table = list(rows)
     return {
@@ -255,6 +246,7 @@ def chart_figure(
         "name": name,
         "title": title,
         "text": text,
+        "alt": alt or f"{title}. {text}",
         "columns": columns,
         "rows": table,
     }
@@ -289,9 +281,7 @@ def log_entry(
 
 
 @register.inclusion_tag("includes/_empty_state.html")
-def empty_state(
-    title: str, text: str, icon: str = "inbox", url: str = "", action: str = ""
-) -> dict[str, Any]:
+def empty_state(title: str, text: str, icon: str = "inbox", url: str = "", action: str = "") -> dict[str, Any]:
     """What would stand here, and what to do next (``action`` links to ``url``)."""
     return {"title": title, "text": text, "icon": icon, "url": url, "action": action}
 
@@ -335,9 +325,7 @@ def card(
 
 
 @register.simple_block_tag(end_name="enddata_table")
-def data_table(
-    content: str, label: str, stack: bool = True, hover: bool = True, bare: bool = False
-) -> SafeString:
+def data_table(content: str, label: str, stack: bool = True, hover: bool = True, bare: bool = False) -> SafeString:
     """``{% data_table "Models" %}<thead>…</thead><tbody>…</tbody>{% enddata_table %}``.
 
     With ``stack`` rows become cards on narrow screens: give every ``td`` a ``data-label``. Without, it scrolls.
@@ -347,9 +335,7 @@ def data_table(
 
 
 @register.simple_block_tag
-def dialog(
-    content: str, name: str, title: str, wide: bool = False, opened: bool = False
-) -> SafeString:
+def dialog(content: str, name: str, title: str, wide: bool = False, opened: bool = False) -> SafeString:
     """A modal. ``<button data-dialog="name">`` opens it; ``opened`` shows it again after an error."""
     values = {"name": name, "title": title, "wide": wide, "opened": opened}
     return render_to_string("includes/_dialog.html", {**values, "content": content})
@@ -384,6 +370,4 @@ def stats(content: str, label: str) -> SafeString:
 @register.simple_block_tag
 def filter_bar(content: str, action: str = "", target: str = "#page-body") -> SafeString:
     """Fields that narrow a list; works as a plain form, and without reloading where htmx runs."""
-    return render_to_string(
-        "includes/_filter_bar.html", {"content": content, "action": action, "target": target}
-    )
+    return render_to_string("includes/_filter_bar.html", {"content": content, "action": action, "target": target})

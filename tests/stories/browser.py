@@ -70,9 +70,7 @@ def open_page(
     page.on(
         "request",
         lambda request: (
-            None
-            if request.url.startswith((base, "data:", "blob:"))
-            else observed.elsewhere.append(request.url)
+            None if request.url.startswith((base, "data:", "blob:")) else observed.elsewhere.append(request.url)
         ),
     )
     return page, observed
@@ -100,7 +98,5 @@ def settle(page: Page) -> None:
 
 def measure_overflow(page: Page) -> int:
     """Return by how many pixels the page is wider than its window; 0 is what it should be."""
-    wider: int = page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
+    wider: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return wider

@@ -89,8 +89,7 @@ def main() -> int:
         account = (arguments.username, password)
     with open_browser() as browser:
         complaints = sum(
-            shoot(browser, arguments.base, variant, arguments.out, arguments.paths, account)
-            for variant in VARIANTS
+            shoot(browser, arguments.base, variant, arguments.out, arguments.paths, account) for variant in VARIANTS
         )
     return 1 if complaints else 0
 
