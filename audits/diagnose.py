@@ -8,7 +8,7 @@ from typing import NamedTuple, NoReturn
 
 from audits.engine import open_engine
 from audits.errors import BadInput
-from audits.frames import Limits, TableFile
+from audits.frames import LARGEST_NUMBER, Limits, TableFile
 
 
 class Row(NamedTuple):
@@ -72,6 +72,15 @@ def _iterate_parquet(file: TableFile, columns: tuple[str, ...]) -> Iterator[Row]
         while batch := result.fetchmany(10_000):
             for number, *cells in batch:
                 yield Row(number + 1, None, tuple(cells))
+
+
+def read_number(text: str | None) -> float | None:
+    """Return the text as a number whose square can be computed with, None where it is not one."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if abs(number) <= LARGEST_NUMBER else None
 
 
 def raise_at_first(file: TableFile, column: str, is_bad: Callable[[str | None], bool], message: str) -> NoReturn:

@@ -21,6 +21,8 @@ from audits.spec import DELIMITERS, AuditSpec
 
 CHUNK = 1 << 20
 MAXIMUM_HEADER = 1 << 20
+LARGEST_NUMBER = 1e100
+"""Larger numbers are refused: their sums and squares would leave the range of a double."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 KNOWN_FORMATS = {
     b"\x1f\x8b": "a gzip archive; unpack it first",

@@ -51,7 +51,7 @@ def wilson(part: float, whole: float, z: float) -> Interval:
     >>> round(low, 4), round(high, 4)
     (0.2553, 0.3662)
     """
-    share = part / whole
+    share = min(max(part / whole, 0.0), 1.0)
     spread = 1 + z * z / whole
     centre = (share + z * z / (2 * whole)) / spread
     half = z * math.sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole)) / spread

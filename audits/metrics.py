@@ -61,7 +61,7 @@ class Metric:
     definition: str
     undefined_when: str
     source: str
-    needs: Literal["label", "score"] = "label"
+    needs: Literal["label", "score", "attributions"] = "label"
     compute: Callable[[Counts], Any] | None = None
     share: Share | None = None
 
@@ -245,3 +245,48 @@ SHARES: Mapping[str, Share] = MappingProxyType(
 
 COUNT = "n"
 """Name of the plain number of rows, measured beside the metrics for every group."""
+
+EXPLANATION_METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            Metric(
+                name="additive_share",
+                title="Additive rows",
+                direction="closer to 1",
+                definition="Share of explained rows on which base value + SHAP values = output.",
+                undefined_when="never",
+                source="Lundberg and Lee, NeurIPS 2017: local accuracy",
+                needs="attributions",
+            ),
+            Metric(
+                name="additivity_error",
+                title="Largest additivity error",
+                direction="closer to 0",
+                definition="Largest |base + sum(SHAP) - output| of a row, relative to its scale.",
+                undefined_when="never",
+                source="Lundberg and Lee, NeurIPS 2017: local accuracy",
+                needs="attributions",
+            ),
+            Metric(
+                name="importance",
+                title="Importance",
+                direction="neither",
+                definition="Mean absolute SHAP value of a feature over the explained rows.",
+                undefined_when="never",
+                source="shap.plots.bar",
+                needs="attributions",
+            ),
+            Metric(
+                name="importance_share",
+                title="Share of importance",
+                direction="neither",
+                definition="Importance of a feature divided by the sum over all features.",
+                undefined_when="never",
+                source="definition",
+                needs="attributions",
+            ),
+        )
+    }
+)
+"""What an explanation measures; its populations are "overall" and "feature=age"."""

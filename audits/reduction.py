@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from audits.cells import MISSING_GROUP, Cell, Cells, LeftOut, sum_cells
-from audits.diagnose import iterate_rows, raise_at_first, raise_long_cell, raise_unreadable
+from audits.diagnose import iterate_rows, raise_at_first, raise_long_cell, raise_unreadable, read_number
 from audits.engine import THREADS, open_engine
 from audits.errors import BadInput
-from audits.frames import LIMITS, Limits, TableFile, check_row_count
+from audits.frames import LARGEST_NUMBER, LIMITS, Limits, TableFile, check_row_count
 from audits.scores import ScoreCounts
 from audits.spec import AuditSpec
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import duckdb
 
 LABEL_ROLES = ("y_true", "y_pred")
+SMALLEST_WEIGHT = 1 / LARGEST_NUMBER
 MISSING_REASON = "a sensitive value is missing"
 
 
@@ -87,7 +88,7 @@ def _count_combinations(
     bad_score = "false"
     if "y_score" in spec.columns:
         score = file.number(spec.columns["y_score"])
-        bad_score = f"coalesce(NOT isfinite({score}), true)"
+        bad_score = f"coalesce(NOT abs({score}) <= {LARGEST_NUMBER!r}, true)"
         if spec.score_range is not None:
             low, high = spec.score_range
             bad_score = f"{bad_score} OR {score} NOT BETWEEN {low!r} AND {high!r}"
@@ -96,7 +97,8 @@ def _count_combinations(
     lengths = ", ".join(f"length(k{number})" for number in range(len(texts)))
     query = (
         f"SELECT {keys}, count(*), fsum(w), fsum(w * w), max(greatest({lengths}, 0)), "  # noqa: S608
-        "count_if(coalesce(NOT isfinite(w) OR w < 0, true)), count_if(bad_score) "
+        f"count_if(coalesce(NOT (w = 0 OR w BETWEEN {SMALLEST_WEIGHT!r} AND {LARGEST_NUMBER!r}), true)), "
+        "count_if(bad_score) "
         f"FROM (SELECT {columns}, {weight} AS w, {bad_score} AS bad_score FROM {file.scan()}) "
         f"GROUP BY {keys} LIMIT {4 * limits.groups + 1}"
     )
@@ -120,20 +122,16 @@ def _check_raw(file: TableFile, spec: AuditSpec, raw: list[RawCell], limits: Lim
         raise_at_first(
             file,
             spec.columns["weight"],
-            lambda text: (number := _number(text)) is None or number < 0,
-            "a weight must be a finite number that is not negative; found",
+            _is_bad_weight,
+            f"a weight must be 0 or a number from {SMALLEST_WEIGHT:g} to {LARGEST_NUMBER:g}; found",
         )
     if any(cell.bad_scores for cell in raw):
         _raise_first_bad_score(file, spec)
 
 
-def _number(text: str | None) -> float | None:
-    """Return the text as a finite number, None where it is not one."""
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+def _is_bad_weight(text: str | None) -> bool:
+    number = read_number(text)
+    return number is None or (number != 0 and number < SMALLEST_WEIGHT)
 
 
 def _raise_first_long_cell(file: TableFile, spec: AuditSpec, limits: Limits) -> NoReturn:
@@ -150,7 +148,7 @@ def _raise_first_bad_score(file: TableFile, spec: AuditSpec) -> NoReturn:
     raise_at_first(
         file,
         spec.columns["y_score"],
-        lambda text: (number := _number(text)) is None or not low <= number <= high,
+        lambda text: (number := read_number(text)) is None or not low <= number <= high,
         f"a score must be a finite number{range_text}; found",
     )
 
