@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +15,7 @@ from governance.actors import SYSTEM, Actor
 from governance.amendment import about_evaluation, version_and_model
 from governance.canonical import sha256_hex
 from governance.exceptions import GovernanceError, InvalidInput
-from governance.models import Evaluation, EvaluationKind, EvidenceKind, User, WorkStatus
+from governance.models import Evaluation, EvaluationKind, Evidence, EvidenceKind, User, WorkStatus
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +28,14 @@ EVIDENCE_FOR: dict[str, str] = {
 def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
     """Let the laboratory check a specification before it is queued. Raises ``InvalidInput`` naming the key."""
     # Imported here: the laboratory's checks are light, but nothing else of it may reach a web process.
-    from audits import attribution_spec
-    from audits import spec as bias_spec
+    from audits.explanation_spec import check_explanation_spec
+    from audits.spec import check_spec as check_bias_spec
 
-    checker = bias_spec.check_spec if kind == EvaluationKind.BIAS_AUDIT else attribution_spec.check_spec
     try:
-        checker(spec)
+        if kind == EvaluationKind.BIAS_AUDIT:
+            check_bias_spec(spec)
+        else:
+            check_explanation_spec(spec)
     except BadInput as error:
         raise InvalidInput(f"The specification is not usable: {error}", field="spec") from None
     return spec
@@ -67,12 +70,11 @@ def run(evaluation_id: int) -> bool:
 
 
 def _compute(evaluation: Evaluation) -> dict[str, Any]:
-    """The laboratory's result document for the evaluation's evidence."""
-    store.check(evaluation.evidence.digest)
-    path = store.path_of(evaluation.evidence.digest)
+    """The laboratory's result document for the evaluation's evidence, whose bytes are hashed again first."""
+    path = _checked_path(evaluation.evidence)
 
-    def tell(text: str) -> None:
-        leases.tell_progress(evaluation, text)
+    def tell(share: float, what: str) -> None:
+        leases.tell_progress(evaluation, f"{share:.0%} {what}")
 
     # Imported here: pandas, fairlearn and the column engine cost a web process 200 MB.
     if evaluation.kind == EvaluationKind.BIAS_AUDIT:
@@ -81,7 +83,13 @@ def _compute(evaluation: Evaluation) -> dict[str, Any]:
         return run_bias_audit(path, evaluation.spec, progress=tell)
     from audits.explain import run_explanation
 
-    return run_explanation(path, evaluation.spec)
+    predictions = _checked_path(evaluation.predictions) if evaluation.predictions else None
+    return run_explanation(path, evaluation.spec, predictions=predictions, progress=tell)
+
+
+def _checked_path(evidence: Evidence) -> Path:
+    store.check(evidence.digest)
+    return store.path_of(evidence.digest)
 
 
 def _record_success(evaluation: Evaluation, result: dict[str, Any]) -> None:
@@ -108,3 +116,18 @@ def _log(evaluation: Evaluation, type: str, data: dict[str, Any], *, reason: str
         data=data | {"kind": evaluation.kind, "attempt": evaluation.attempts},
         reason=reason,
     )
+
+
+def charts(evaluation: Evaluation, theme: str) -> list[Any]:
+    """The charts of a finished evaluation, as specifications with their alternative text and tables."""
+    from audits.charts import bias_charts, explanation_charts
+
+    draw = bias_charts if evaluation.kind == EvaluationKind.BIAS_AUDIT else explanation_charts
+    return list(draw(json.loads(evaluation.result), theme))
+
+
+def to_svg(spec: dict[str, Any]) -> str:
+    """Draw a chart. Only in a worker: the drawing engine must not be started before a fork."""
+    from audits.charts import to_svg as draw
+
+    return draw(spec)

@@ -32,6 +32,12 @@ PREDICTIONS_SPEC = {
     "intervals": {"draws": 200, "level": 0.95},
     "seed": 7,
 }
+ATTRIBUTIONS_SPEC = {
+    "columns": {"id": "row_id", "output": "output", "base": "base_value"},
+    "prediction_id": "row_id",
+    "explainer": "exact",
+    "seed": 7,
+}
 JUNIT = b'<testsuites><testsuite name="serving"><testcase name="a"/><testcase name="b"/></testsuite></testsuites>'
 REVIEW = {"outcome": "passed", "reviewer": "Sofia Lindgren", "summary": "Nothing found."}
 SIGNERS = (("validator", Role.VALIDATOR), ("compliance", Role.COMPLIANCE), ("approver", Role.APPROVER))

@@ -19,6 +19,7 @@ from governance.models import (
     Evaluation,
     EvaluationKind,
     Evidence,
+    EvidenceKind,
     ModelVersion,
 )
 from governance.permissions import authorise
@@ -49,10 +50,12 @@ def request_evaluation(
     if evidence.version_id != version.pk or evidence.kind != needed:
         raise InvalidInput(f"A {kind} reads evidence of kind “{needed}” of the same version.", field="evidence")
     used = _declared(version, dataset_role, dataset_version)
+    predictions = _newest_predictions(version) if kind == EvaluationKind.EXPLANATION else None
     evaluation = Evaluation.objects.create(
         version=version,
         kind=kind,
         evidence=evidence,
+        predictions=predictions,
         spec=checked,
         dataset_version=used,
         dataset_role=dataset_role,
@@ -70,6 +73,7 @@ def request_evaluation(
             "dataset_version": used.pk,
             "dataset_digest": used.digest,
             "evidence_digest": evidence.digest,
+            "predictions_digest": predictions.digest if predictions else "",
             "spec_digest": canonical_digest(checked),
             "states": moved,
         },
@@ -90,3 +94,8 @@ def _declared(version: ModelVersion, role: str, wanted: DatasetVersion | None) -
     if len(found) > 1:
         raise InvalidInput(f"Several datasets are declared as {role} data; name one.", field="dataset_version")
     return found[0]
+
+
+def _newest_predictions(version: ModelVersion) -> Evidence | None:
+    """An explanation's rows are matched with the predictions on record, where there are any."""
+    return version.evidence.current().filter(kind=EvidenceKind.PREDICTIONS).order_by("-pk").first()

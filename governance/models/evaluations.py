@@ -67,6 +67,14 @@ class Evaluation(QueuedWork):
     dataset_version = models.ForeignKey(DatasetVersion, models.PROTECT, related_name="evaluations")
     dataset_role = models.CharField(max_length=20, choices=DatasetRole.choices, default=DatasetRole.TEST)
     evidence = models.ForeignKey(Evidence, models.PROTECT, related_name="evaluations")
+    predictions = models.ForeignKey(
+        Evidence,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("The predictions whose rows an explanation explains."),
+    )
     spec = models.JSONField()
     result = models.TextField(blank=True)
     result_digest = models.CharField(max_length=71, blank=True)

@@ -1,0 +1,152 @@
+"""The release dossier: everything recorded about one version, for a reader who was not there.
+
+Built from the same dossier and decision as the page and the gate. Each section is a plain value for the template, so
+that what is printed can be tested without rendering.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.text import slugify
+from django.utils.translation import get_language
+
+from governance import runner
+from governance.canonical import canonical_bytes
+from governance.dossier import Dossier
+from governance.dossier_items import EvaluationItem
+from governance.findings import Area, Finding, FindingStatus
+from governance.gate import GateDecision
+from governance.lineage_graph import draw
+from governance.models import Checkpoint, Evaluation, EvaluationKind, Release
+from governance.reports.log_proof import prove_history
+from governance.reports.pdf import Attached, render_pdf
+
+TEMPLATE = "reports/release_dossier.html"
+STATUS_ORDER = [
+    FindingStatus.NOT_MET,
+    FindingStatus.MISSING,
+    FindingStatus.STALE,
+    FindingStatus.INCONCLUSIVE,
+    FindingStatus.WAIVED,
+    FindingStatus.MET,
+]
+
+
+@dataclass(frozen=True)
+class Made:
+    pdf: bytes
+    page_count: int
+    file_name: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart as a picture for the page and a table for everybody else."""
+
+    title: str
+    picture: str
+    alt_text: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class AuditSection:
+    item: EvaluationItem
+    spec: dict[str, Any]
+    result: dict[str, Any]
+    figures: tuple[Figure, ...]
+
+
+def make(
+    dossier: Dossier, decision: GateDecision, checkpoint: Checkpoint | None, *, tell: Callable[[str], None]
+) -> Made:
+    """Render the dossier's PDF. ``tell`` is told what is being done."""
+    tell("Drawing charts")
+    context = build_context(dossier, decision, checkpoint)
+    tell("Setting pages")
+    html = render_to_string(TEMPLATE, context)
+    attached = (
+        Attached("dossier.json", "The dossier whose digest was signed", canonical_bytes(dossier.document)),
+        *_attached_results(context["audits"]),
+    )
+    rendered = render_pdf(
+        html, identifier=dossier.digest.removeprefix("sha256:")[:32], made_at=dossier.as_of, attached=attached
+    )
+    name = slugify(f"{dossier.model.name}-v{dossier.version.number}") or f"version-{dossier.version_id}"
+    return Made(rendered.pdf, rendered.page_count, f"{name}-release-dossier.pdf")
+
+
+def build_context(dossier: Dossier, decision: GateDecision, checkpoint: Checkpoint | None) -> dict[str, Any]:
+    """What the template prints."""
+    findings = sorted(decision.findings, key=lambda finding: STATUS_ORDER.index(FindingStatus(finding.status)))
+    return {
+        "language": get_language() or "en",
+        "dossier": dossier,
+        "decision": decision,
+        "gaps": [finding for finding in findings if not finding.opens],
+        "waived": [finding for finding in findings if finding.status == FindingStatus.WAIVED],
+        "counts": [(status, decision.counts.get(status, 0)) for status in STATUS_ORDER],
+        "areas": [(Area(area), _in_area(findings, area)) for area in Area.values if _in_area(findings, area)],
+        "matrix": _matrix(dossier, decision),
+        "lineage_picture": _as_data_uri(draw(dossier)),
+        "audits": _audit_sections(dossier, EvaluationKind.BIAS_AUDIT),
+        "explanations": _audit_sections(dossier, EvaluationKind.EXPLANATION),
+        "releases": Release.objects.filter(version=dossier.version_id).select_related("promoted_by"),
+        "proof": prove_history(dossier.version_id, checkpoint),
+        "log_indexes": {item.id: item.log_index for item in dossier.evidence},
+    }
+
+
+def _in_area(findings: Iterable[Finding], area: str) -> list[Finding]:
+    return [finding for finding in findings if finding.area == area]
+
+
+def _matrix(dossier: Dossier, decision: GateDecision) -> list[dict[str, Any]]:
+    """Requirement -> criterion -> evidence -> verdict, one row per criterion."""
+    verdicts = {finding.key: finding for finding in decision.findings}
+    titles = {item.id: item.title for item in dossier.evidence}
+    rows = []
+    for requirement in dossier.requirements:
+        offered = [titles[pk] for pk in requirement.evidence_ids if pk in titles]
+        criteria = [
+            {"criterion": criterion, "finding": verdicts.get(f"criterion:{criterion.key}")}
+            for criterion in requirement.criteria
+        ]
+        rows.append({"requirement": requirement, "criteria": criteria, "offered": offered})
+    return rows
+
+
+def _audit_sections(dossier: Dossier, kind: str) -> list[AuditSection]:
+    items = {item.id: item for item in dossier.evaluations if item.kind == kind and item.result_digest}
+    sections = []
+    for evaluation in Evaluation.objects.filter(pk__in=items).order_by("pk"):
+        figures = tuple(
+            Figure(
+                chart.title,
+                _as_data_uri(runner.to_svg(chart.spec)),
+                chart.alt_text,
+                tuple(chart.table_header),
+                tuple(tuple(row) for row in chart.table_rows),
+            )
+            for chart in runner.charts(evaluation, "print")
+        )
+        sections.append(AuditSection(items[evaluation.pk], evaluation.spec, json.loads(evaluation.result), figures))
+    return sections
+
+
+def _attached_results(sections: Iterable[AuditSection]) -> Iterable[Attached]:
+    for section in sections:
+        text = json.dumps(section.result, ensure_ascii=False, sort_keys=True).encode()
+        yield Attached(f"evaluation-{section.item.id}.json", f"Result of evaluation {section.item.id}", text)
+
+
+def _as_data_uri(svg: str | None) -> str:
+    """A picture that needs no fetching. Empty when there is none to show."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode() if svg else ""

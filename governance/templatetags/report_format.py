@@ -1,0 +1,69 @@
+"""How numbers, times and digests are written in a report."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def figure(value: Any) -> str:
+    """A measured number with four significant digits; a dash where nothing is defined."""
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}"
+
+
+@register.filter
+def interval(bounds: Any) -> str:
+    """ "0.71 to 0.84", from anything with ``low`` and ``high``."""
+    if not bounds:
+        return "–"
+    low, high = (bounds["low"], bounds["high"]) if isinstance(bounds, dict) else (bounds.low, bounds.high)
+    return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+@register.filter
+def utc(moment: datetime | str | None) -> str:
+    """A time to the second, always in UTC and always saying so."""
+    if not moment:
+        return "–"
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+@register.filter
+def short_digest(digest: str) -> str:
+    """The first twelve hexadecimal digits."""
+    return digest.removeprefix("sha256:")[:12] if digest else "–"
+
+
+@register.filter
+def breakable(digest: str) -> list[str]:
+    """A digest in groups of eight, for a line that may break between them."""
+    text = digest.removeprefix("sha256:")
+    return [text[start : start + 8] for start in range(0, len(text), 8)]
+
+
+@register.filter
+def words(name: str) -> str:
+    """A machine name as words: ``demographic_parity_difference`` -> "demographic parity difference"."""
+    return str(name).replace("_", " ")
+
+
+@register.filter
+def file_size(size: int | None) -> str:
+    """Bytes in the unit that reads best (1 kB = 1,000 bytes)."""
+    if size is None:
+        return "–"
+    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= step:
+            return f"{size / step:.1f} {unit}"
+    return f"{size} bytes"
