@@ -123,9 +123,9 @@ def list_pending_migrations() -> list[str]:
 
 def digest_static_files() -> str:
     """Return a digest over name, size and time of every static file; contents are not read."""
-    whole = hashlib.sha256()
+    lines = []
     for finder in get_finders():
         for name, storage in finder.list([]):
             status = os.stat(storage.path(name))
-            whole.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return whole.hexdigest()
+            lines.append(f"{name} {status.st_size} {status.st_mtime_ns}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
