@@ -97,7 +97,7 @@ def _read_envelope(envelope: str) -> tuple[str, list[tuple[str, bytes]]]:
         if read["payloadType"] != PAYLOAD_TYPE:
             raise EnvelopeError(f"the envelope does not carry {PAYLOAD_TYPE}")
         text = base64.b64decode(read["payload"], validate=True).decode()
-        return text, [(item["keyid"], base64.b64decode(item["sig"], validate=True)) for item in read["signatures"]]
+        return text, [(str(item["keyid"]), base64.b64decode(item["sig"], validate=True)) for item in read["signatures"]]
     except (binascii.Error, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise EnvelopeError(f"this is not a DSSE envelope: {error}") from error
 

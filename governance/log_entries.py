@@ -18,12 +18,13 @@ from governance.merkle import leaf_hash
 from governance.models import AuditLogEntry
 
 BATCH = 2_000
+COLUMNS = ("index", "body", "leaf", "type", "at", "actor_id", "project_id")
 
 
 class EntryRow(NamedTuple):
-    """One stored row of the log; ``body`` is the exact text that was hashed."""
+    """One stored row of the log; ``place`` is its index, ``body`` the exact text that was hashed."""
 
-    index: int
+    place: int
     body: bytes
     leaf: bytes
     type: str
@@ -33,9 +34,9 @@ class EntryRow(NamedTuple):
 
 
 class BrokenEntry(Exception):
-    """A stored row is not what ``append`` writes. ``index`` is where it should stand."""
+    """The log is not what ``append`` writes. ``index`` is the first entry that is wrong, where one can be named."""
 
-    def __init__(self, index: int, what: str) -> None:
+    def __init__(self, index: int | None, what: str) -> None:
         super().__init__(what)
         self.index = index
         self.what = what
@@ -43,30 +44,30 @@ class BrokenEntry(Exception):
 
 def iterate_batches(start: int, end: int, *, batch: int = BATCH) -> Iterator[list[EntryRow]]:
     """Yield the rows with start <= index < end in order, at most ``batch`` at a time, however many there are."""
-    rows = AuditLogEntry.objects.order_by("index").values_list(*EntryRow._fields)
+    rows = AuditLogEntry.objects.order_by("index").values_list(*COLUMNS)
     while start < end:
         found = [EntryRow._make(row) for row in rows.filter(index__gte=start, index__lt=end)[:batch]]
         if not found:
             return
         yield found
-        start = found[-1].index + 1
+        start = found[-1].place + 1
 
 
 def read_body(row: EntryRow) -> dict[str, Any]:
     """Return the parsed body of a row whose leaf, index and spelling are right. Raises ``BrokenEntry``."""
     text = bytes(row.body)
     if leaf_hash(text) != bytes(row.leaf):
-        raise BrokenEntry(row.index, "its text does not have the leaf hash that was stored with it")
+        raise BrokenEntry(row.place, "its text does not have the leaf hash that was stored with it")
     try:
         body = json.loads(text)
         # The log's profile has ASCII keys and no floats: for such values this is their RFC 8785 form, at C speed.
         again = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     except (ValueError, RecursionError):
-        raise BrokenEntry(row.index, "its text is not JSON") from None
+        raise BrokenEntry(row.place, "its text is not JSON") from None
     if again != text:
-        raise BrokenEntry(row.index, "its text is not in the canonical form")
-    if not isinstance(body, dict) or type(body.get("index")) is not int or body["index"] != row.index:
-        raise BrokenEntry(row.index, "its text says that it stands somewhere else in the log")
+        raise BrokenEntry(row.place, "its text is not in the canonical form")
+    if not isinstance(body, dict) or type(body.get("index")) is not int or body["index"] != row.place:
+        raise BrokenEntry(row.place, "its text says that it stands somewhere else in the log")
     return body
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from django.conf import settings
 
-from governance.merkle import HASH_BYTES, Frontier, MerkleError
+from governance.merkle import HASH_BYTES, Frontier, MerkleError, root_of
 from governance.notes import NoteError, SigningKey, generate_key
 
 STATE_FORMAT = "countersign/signer-state/1"
@@ -108,14 +108,13 @@ class Memory:
     def root(self) -> bytes:
         return self.frontier.root()
 
+    def has_its_leaves(self) -> bool:
+        """Whether the leaves on disk are those of what was signed."""
+        return root_of(signed_leaves(0, self.size)) == self.root
+
     def remember(self, frontier: Frontier, leaves: bytes) -> None:
         """Write down, synced to disk, what is about to be signed. ``leaves`` are those after the present size."""
-        with _open_leaves() as file:
-            file.truncate(self.size * HASH_BYTES)
-            file.seek(self.size * HASH_BYTES)
-            file.write(leaves)
-            file.flush()
-            os.fsync(file.fileno())
+        write_leaves(self.size, leaves)
         state = {
             "format": STATE_FORMAT,
             "size": frontier.size,
@@ -141,6 +140,16 @@ def load_memory() -> Memory | None:
     return Memory(frontier)
 
 
+def write_leaves(start: int, leaves: bytes) -> None:
+    """Put leaf hashes at ``start``; whatever a signer that died had written there was never signed."""
+    with _open_leaves() as file:
+        file.truncate(start * HASH_BYTES)
+        file.seek(start * HASH_BYTES)
+        file.write(leaves)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def signed_leaves(start: int, end: int) -> list[bytes]:
     """The leaf hashes that were signed, start <= index < end; fewer when fewer are kept."""
     try:
@@ -154,8 +163,7 @@ def signed_leaves(start: int, end: int) -> list[bytes]:
 
 def _open_leaves() -> Any:
     path = keys_folder() / "signer-leaves.bin"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, PUBLIC)
-    return os.fdopen(handle, "r+b")
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, PUBLIC), "r+b")
 
 
 # The alarm.
@@ -207,7 +215,7 @@ def take_lock() -> Any:
 
 def replace_file(path: Path, text: str) -> None:
     """Put a file in place whole or not at all, and on the disk before this returns."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft = path.with_name(f"{path.name}.draft")
     _write_through(draft, text, PUBLIC)
     draft.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
@@ -219,6 +227,7 @@ def replace_file(path: Path, text: str) -> None:
 
 def _write_through(path: Path, text: str, mode: int) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask: the web's user reads the public files
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
