@@ -59,7 +59,7 @@ def append(
     if not connection.in_atomic_block:
         raise RuntimeError("auditlog.append must run inside the transaction of the change it records")
     others = tuple(related)
-    head = LogHead.objects.select_for_update().filter(pk=1).first() or LogHead.objects.create(pk=1)
+    head = _lock_head()
     at = database_now()
     body = _body(head.size, type, at, actor, subject, project, others, data, reason)
     check_log_profile(body)
@@ -72,6 +72,15 @@ def append(
     LogSubject.objects.bulk_create(LogSubject(entry=entry, kind=kind, object_id=pk) for kind, pk in sorted(mentioned))
     _grow(head, leaf)
     return entry
+
+
+def _lock_head() -> LogHead:
+    """The head row, locked. Two first appends at once: one makes the row, the other waits for it."""
+    head = LogHead.objects.select_for_update().filter(pk=1).first()
+    if head is None:
+        LogHead.objects.bulk_create([LogHead(pk=1)], ignore_conflicts=True)
+        head = LogHead.objects.select_for_update().get(pk=1)
+    return head
 
 
 def _body(

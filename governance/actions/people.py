@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from governance import auditlog
-from governance.actors import API_TOKEN, Actor
+from governance.actors import API_TOKEN, COMMAND, Actor
 from governance.auditlog import Subject
 from governance.exceptions import Duplicate, InvalidInput, NotPermitted
 from governance.models import ApiToken, Membership, Project, RequirementTemplate, RiskTier, Role, User
@@ -37,6 +37,29 @@ def create_user(
 ) -> User:
     """Open an account. Refuses a login or an e-mail that is in use (also by a closed account) and a weak password."""
     authorise(actor, "create_user", None)
+    user = _open_account(username, full_name, email, password, is_organisation_administrator)
+    _log_opening(user, actor)
+    return user
+
+
+@transaction.atomic
+def create_administrator(
+    *, username: str, full_name: str, email: str, password: str, another: bool = False, actor: Actor
+) -> User:
+    """Open the first organisation administrator's account, from an operator's command line.
+
+    Nobody can grant that right before somebody holds it. Refuses when there is one already, unless ``another``.
+    """
+    if actor.authentication != COMMAND:
+        raise NotPermitted("The first administrator is made on the operator's command line.")
+    if not another and User.objects.filter(is_organisation_administrator=True, is_active=True).exists():
+        raise Duplicate("There is an organisation administrator already, who can open further accounts in the portal.")
+    user = _open_account(username, full_name, email, password, True)
+    _log_opening(user, actor)
+    return user
+
+
+def _open_account(username: str, full_name: str, email: str, password: str, administers: bool) -> User:
     username = clean_name(username, "username", limit=150).lower()
     email = clean_name(email, "email", limit=254).lower()
     if User.objects.filter(username__iexact=username).exists():
@@ -47,7 +70,7 @@ def create_user(
         username=username,
         full_name=clean_name(full_name, "full_name", limit=200),
         email=email,
-        is_organisation_administrator=is_organisation_administrator,
+        is_organisation_administrator=administers,
     )
     try:
         validate_password(password, user)
@@ -55,14 +78,17 @@ def create_user(
         raise InvalidInput(" ".join(error.messages), field="password") from None
     user.set_password(password)
     user.save()
+    return user
+
+
+def _log_opening(user: User, actor: Actor) -> None:
     auditlog.append(
         "user.created",
         actor=actor,
         subject=_about(user),
         project=None,
-        data={"organisation_administrator": is_organisation_administrator},
+        data={"organisation_administrator": user.is_organisation_administrator},
     )
-    return user
 
 
 @transaction.atomic
