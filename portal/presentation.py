@@ -27,7 +27,7 @@ class Look:
     hint: str | Promise = ""
 
 
-FINDING_LOOKS = {
+FINDING_LOOKS: dict[str, Look] = {
     FindingStatus.MET: Look(FindingStatus.MET.label, "circle-check", "good", _("Shown to hold by current evidence")),
     FindingStatus.NOT_MET: Look(FindingStatus.NOT_MET.label, "circle-x", "bad", _("Measured, and does not hold")),
     FindingStatus.MISSING: Look(
@@ -44,7 +44,7 @@ FINDING_LOOKS = {
     ),
 }
 
-STATE_LOOKS = {
+STATE_LOOKS: dict[str, Look] = {
     State.DRAFT: Look(State.DRAFT.label, "pencil", "neutral"),
     State.IN_REVIEW: Look(State.IN_REVIEW.label, "eye", "info"),
     State.APPROVED: Look(State.APPROVED.label, "signature", "accent"),
@@ -53,7 +53,7 @@ STATE_LOOKS = {
     State.REJECTED: Look(State.REJECTED.label, "ban", "bad"),
 }
 
-PROGRESS_LOOKS = {
+PROGRESS_LOOKS: dict[str, Look] = {
     WorkStatus.QUEUED: Look(WorkStatus.QUEUED.label, "clock", "neutral"),
     WorkStatus.RUNNING: Look(WorkStatus.RUNNING.label, "loader-2", "info"),
     WorkStatus.SUCCEEDED: Look(WorkStatus.SUCCEEDED.label, "circle-check", "good"),
@@ -61,7 +61,7 @@ PROGRESS_LOOKS = {
 }
 
 # A decision on record reads as what was done, not as a button.
-DECISION_LOOKS = {
+DECISION_LOOKS: dict[str, Look] = {
     Decision.APPROVE: Look(_("Approved"), "signature", "good"),
     Decision.REQUEST_CHANGES: Look(_("Changes requested"), "edit", "warn"),
     Decision.REJECT: Look(_("Rejected"), "ban", "bad"),
@@ -70,7 +70,7 @@ DECISION_LOOKS = {
 }
 
 # How many of the three bars are filled, and the words beside them.
-TIER_LOOKS = {
+TIER_LOOKS: dict[str, tuple[int, str | Promise]] = {
     RiskTier.LOW: (1, _("Low risk")),
     RiskTier.MEDIUM: (2, _("Medium risk")),
     RiskTier.HIGH: (3, _("High risk")),

@@ -3,7 +3,8 @@
 Values:    icon  finding_badge  state_badge  progress_badge  decision_badge  tier_badge  digest  person
            moment  number
 Pieces:    verdict_banner  stat_tile  form_field  form_errors  upload_field  key_pages  tab_bar
-           chart_figure  lineage_figure  log_entry  empty_state  notice  progress_line
+           chart_figure  lineage_figure  log_entry  empty_state  notice  code_block
+           progress_line
 Wrappers:  card  data_table  dialog  breadcrumbs (with crumb)  fact  stats  filter_bar
 """
 
@@ -293,6 +294,12 @@ def notice(text: str, tone: str = "info", title: str = "") -> dict[str, Any]:
     return {"text": text, "tone": tone, "title": title, "icon": icons.get(tone, "info-circle")}
 
 
+@register.inclusion_tag("includes/_code_block.html")
+def code_block(text: str, label: str) -> dict[str, Any]:
+    """Text to copy as it is: a command, or a secret shown once. ``label`` says what it is."""
+    return {"text": text, "label": label}
+
+
 @register.inclusion_tag("includes/_progress_line.html")
 def progress_line(text: str, url: str = "", seconds: int = 2) -> dict[str, Any]:
     """Work under way; asks ``url`` for its replacement every few seconds until that no longer asks."""
@@ -312,7 +319,7 @@ def card(
     anchor: str = "",
     level: int = 2,
 ) -> SafeString:
-    """``{% card "Requirements" count=7 %}…{% endcard %}``; ``flush`` lets a table reach the edges."""
+    """``{% card _("Requirements") count=7 %}…{% endcard %}``; ``flush`` lets a table reach the edges."""
     values = {
         "title": title,
         "text": text,
@@ -326,7 +333,7 @@ def card(
 
 @register.simple_block_tag(end_name="enddata_table")
 def data_table(content: str, label: str, stack: bool = True, hover: bool = True, bare: bool = False) -> SafeString:
-    """``{% data_table "Models" %}<thead>…</thead><tbody>…</tbody>{% enddata_table %}``.
+    """``{% data_table _("Models") %}<thead>…</thead><tbody>…</tbody>{% enddata_table %}``.
 
     With ``stack`` rows become cards on narrow screens: give every ``td`` a ``data-label``. Without, it scrolls.
     """
@@ -343,7 +350,7 @@ def dialog(content: str, name: str, title: str, wide: bool = False, opened: bool
 
 @register.simple_block_tag
 def breadcrumbs(content: str) -> SafeString:
-    """The way here: ``{% breadcrumbs %}{% crumb "Models" url %}{% crumb "Triage" %}{% endbreadcrumbs %}``."""
+    """The way here: ``{% breadcrumbs %}{% crumb _("Models") url %}{% crumb model.name %}{% endbreadcrumbs %}``."""
     return render_to_string("includes/_breadcrumbs.html", {"content": content})
 
 
@@ -357,7 +364,7 @@ def crumb(label: str, url: str = "") -> SafeString:
 
 @register.simple_block_tag
 def fact(content: str, label: str) -> SafeString:
-    """One line of ``<dl class="facts">``: ``{% fact "Owner" %}{% person owner %}{% endfact %}``."""
+    """One line of ``<dl class="facts">``: ``{% fact _("Owner") %}{% person owner %}{% endfact %}``."""
     return format_html("<div><dt>{}</dt><dd>{}</dd></div>", label, content)
 
 

@@ -74,6 +74,7 @@
     for (const dialog of root.querySelectorAll("dialog[data-dialog-opened]")) {
       if (!dialog.open) dialog.showModal();
     }
+    document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
     root.querySelector("[data-focus]")?.focus();
   }
 
