@@ -118,6 +118,18 @@ def _log(evaluation: Evaluation, type: str, data: dict[str, Any], *, reason: str
     )
 
 
+def vocabulary() -> list[dict[str, str]]:
+    """What the laboratory can measure: name, title, direction and definition of every metric and disparity."""
+    # These two modules of the laboratory import nothing heavy.
+    from audits.disparities import DISPARITIES
+    from audits.metrics import METRICS
+
+    return [
+        {"name": item.name, "title": item.title, "direction": item.direction, "definition": item.definition}
+        for item in (*METRICS.values(), *DISPARITIES.values())
+    ]
+
+
 def charts(evaluation: Evaluation, theme: str) -> list[Any]:
     """The charts of a finished evaluation, as specifications with their alternative text and tables."""
     from audits.charts import bias_charts, explanation_charts

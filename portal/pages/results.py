@@ -1,0 +1,145 @@
+"""An evaluation's result document, arranged for a page: groups, disparities, importance, passport."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from governance.models import Evaluation, EvaluationKind, WorkStatus
+
+# The rates a reviewer reads first; the result document holds all of them.
+RATES = {
+    "selection_rate": _("Selection rate"),
+    "tpr": _("True positive rate"),
+    "fpr": _("False positive rate"),
+    "precision": _("Precision"),
+    "accuracy": _("Accuracy"),
+}
+DISPARITIES = {
+    "demographic_parity_difference": _("Demographic parity difference"),
+    "demographic_parity_ratio": _("Demographic parity ratio"),
+    "equalized_odds_difference": _("Equalized odds difference"),
+    "equalized_odds_ratio": _("Equalized odds ratio"),
+    "equal_opportunity_difference": _("Equal opportunity difference"),
+    "predictive_parity_difference": _("Predictive parity difference"),
+    "accuracy_difference": _("Accuracy difference"),
+}
+DIFFERS = 1e-12
+
+
+@dataclass(frozen=True)
+class Number:
+    """A measured number with its limits; ``reason`` says why it is undefined or cannot be relied on."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    population: str
+    n: int
+    is_small: bool
+    numbers: tuple[Number, ...]
+
+
+@dataclass(frozen=True)
+class DisparityRow:
+    """``fairlearn`` is what fairlearn's own function gives, where that differs from ours."""
+
+    title: Any
+    number: Number
+    fairlearn: float | None
+    differs: bool
+
+
+@dataclass(frozen=True)
+class GroupingView:
+    name: str
+    groups: tuple[GroupRow, ...]
+    disparities: tuple[DisparityRow, ...]
+
+    @property
+    def has_other_reading(self) -> bool:
+        return any(row.differs for row in self.disparities)
+
+
+def present(evaluation: Evaluation) -> dict[str, Any]:
+    """What the templates of an evaluation show; empty while it has no result."""
+    if evaluation.status != WorkStatus.SUCCEEDED:
+        return {}
+    result = json.loads(evaluation.result)
+    shown = {"result": result, "notes": result.get("notes", []), "passport": _present_passport(result)}
+    if evaluation.kind == EvaluationKind.BIAS_AUDIT:
+        return shown | _present_bias_audit(result)
+    return shown | _present_explanation(result)
+
+
+def _present_bias_audit(result: dict[str, Any]) -> dict[str, Any]:
+    rates = [name for name in RATES if name in result["overall"]]
+    overall = _read_group(result["overall"] | {"population": str(_("Everybody"))}, rates)
+    return {
+        "rate_titles": [RATES[name] for name in rates],
+        "overall": overall,
+        "groupings": [_read_grouping(item, rates) for item in result["groupings"]],
+        "cells": _summarise_cells(result["cells"]),
+    }
+
+
+def _read_grouping(item: dict[str, Any], rates: list[str]) -> GroupingView:
+    reading = item.get("disparities_if_undefined_counts_as_zero", {})
+    return GroupingView(
+        " & ".join(item["sensitive"]),
+        tuple(_read_group(group, rates) for group in item["by_group"]),
+        tuple(_read_disparity(name, item, reading) for name in DISPARITIES if name in item["disparities"]),
+    )
+
+
+def _read_group(group: dict[str, Any], rates: list[str]) -> GroupRow:
+    numbers = tuple(
+        _number(group.get(name), group["intervals"].get(name), group["reasons"].get(name)) for name in rates
+    )
+    return GroupRow(group["population"], group["n"], group["below_minimum_size"], numbers)
+
+
+def _read_disparity(name: str, item: dict[str, Any], reading: dict[str, float | None]) -> DisparityRow:
+    ours = item["disparities"][name]
+    number = _number(ours, item["disparity_intervals"].get(name), item["disparity_reasons"].get(name))
+    theirs = reading.get(name, ours)
+    differs = theirs != ours and (theirs is None or ours is None or abs(theirs - ours) > DIFFERS)
+    return DisparityRow(DISPARITIES[name], number, theirs, differs)
+
+
+def _number(value: float | None, limits: dict[str, Any] | None, reason: str | None) -> Number:
+    limits = limits or {}
+    return Number(value, limits.get("low"), limits.get("high"), reason or "")
+
+
+def _summarise_cells(cells: dict[str, Any]) -> dict[str, Any]:
+    """How many distinct combinations the audit was computed from, and the smallest of them."""
+    counts = [cell[3] for cell in cells["cells"]]
+    return {"count": len(counts), "rows": sum(counts), "smallest": min(counts, default=0)}
+
+
+def _present_explanation(result: dict[str, Any]) -> dict[str, Any]:
+    populations = [
+        {"population": group["population"], "n": group["n"], "is_small": group["below_minimum_size"]}
+        for group in result["importance_by_group"]
+    ]
+    return {"importance": result["importance"], "populations": populations}
+
+
+def _present_passport(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """The passport as label and value; nested parts are named by their path."""
+    return list(_flatten(result.get("passport", {}), ""))
+
+
+def _flatten(part: Any, path: str) -> list[tuple[str, str]]:
+    if not isinstance(part, dict):
+        return [(path.replace("_", " "), str(part))] if part is not None else []
+    return [line for name, value in part.items() for line in _flatten(value, f"{path} {name}".strip())]
