@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, path  # noqa: F401  (until the first page is listed)
+from django.urls import URLPattern, path
+
+from portal.pages.views import datasets, home, log, people, projects, reports, session, tokens
 
 app_name = "pages"
 
 # --- Signing in, home, datasets, reports, log, tokens, projects, people -------------------------------------
-FRONT: list[URLPattern] = []
+FRONT: list[URLPattern] = [
+    path("", home.show_home, name="home"),
+    path("sign-in/", session.sign_in, name="sign-in"),
+    path("sign-out/", session.sign_out, name="sign-out"),
+    path("datasets/", datasets.list_datasets, name="datasets"),
+    path("datasets/new/", datasets.register_dataset, name="dataset-new"),
+    path("datasets/<int:pk>/", datasets.show_dataset, name="dataset"),
+    path("datasets/<int:pk>/versions/new/", datasets.register_dataset_version, name="dataset-version-new"),
+    path("reports/", reports.list_reports, name="reports"),
+    path("reports/<int:pk>/", reports.show_report, name="report"),
+    path("reports/<int:pk>/file", reports.download_report, name="report-file"),
+    path("reports/<int:pk>/receipt", reports.download_receipt, name="report-receipt"),
+    path("versions/<int:version_pk>/reports/new/", reports.request_report, name="report-new"),
+    path("log/", log.list_entries, name="log"),
+    path("log/checkpoints/", log.list_checkpoints, name="log-checkpoints"),
+    path("log/checkpoint", log.show_checkpoint, name="log-checkpoint"),
+    path("log/checkpoints/<int:size>", log.show_checkpoint, name="log-checkpoint-note"),
+    path("log/<int:index>/", log.show_entry, name="log-entry"),
+    path("log/<int:index>/receipt", log.download_receipt, name="log-receipt"),
+    path("log/<int:index>/body", log.download_body, name="log-body"),
+    path("tokens/", tokens.list_tokens, name="tokens"),
+    path("tokens/new/", tokens.create_token, name="token-new"),
+    path("tokens/<int:pk>/revoke/", tokens.revoke_token, name="token-revoke"),
+    path("projects/", projects.list_projects, name="projects"),
+    path("projects/new/", projects.create_project, name="project-new"),
+    path("projects/<int:pk>/", projects.show_project, name="project"),
+    path("projects/<int:pk>/templates/<slug:tier>/", projects.edit_template, name="template"),
+    path("roles/<int:pk>/end/", projects.end_role, name="role-end"),
+    path("people/", people.list_people, name="people"),
+    path("people/new/", people.create_user, name="person-new"),
+    path("people/<int:pk>/close/", people.close_user, name="person-close"),
+]
 
 # --- Models, versions, sign-off, evidence, evaluations ------------------------------------------------------
 MODELS: list[URLPattern] = []

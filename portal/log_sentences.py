@@ -1,0 +1,158 @@
+"""What an audit log entry says, as a sentence for people. One place for pages and reports alike.
+
+The sentence is told from the entry's exact body, with the names as they were then: a later renaming changes nothing.
+A type may have variants ("sign_off.given:approve"), chosen by the field of its data that VARIANTS names.
+tests/portal/test_log_sentences.py finds every type that governance appends and fails when one has no sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from governance.models import AuditLogEntry, Decision, EvaluationKind, EvidenceKind, PocDecision, RiskTier, Role
+from governance.models.lineage import DatasetRole
+
+# Type -> what kind of thing was done, for the list's filter.
+TITLES: dict[str, str | Promise] = {
+    "project.created": gettext_lazy("Project created"),
+    "template.written": gettext_lazy("Requirement template written"),
+    "user.created": gettext_lazy("Account opened"),
+    "user.closed": gettext_lazy("Account closed"),
+    "membership.granted": gettext_lazy("Role granted"),
+    "membership.ended": gettext_lazy("Role ended"),
+    "token.created": gettext_lazy("API token created"),
+    "token.revoked": gettext_lazy("API token revoked"),
+    "model.registered": gettext_lazy("Model registered"),
+    "model.described": gettext_lazy("Model described"),
+    "model.tiered": gettext_lazy("Risk tier set"),
+    "requirements.generated": gettext_lazy("Requirements made from template"),
+    "requirement.written": gettext_lazy("Requirement written"),
+    "requirement.withdrawn": gettext_lazy("Requirement withdrawn"),
+    "proof_of_concept.written": gettext_lazy("Proof of concept written"),
+    "proof_of_concept.decided": gettext_lazy("Proof of concept decided"),
+    "dataset.registered": gettext_lazy("Dataset registered"),
+    "dataset_version.registered": gettext_lazy("Dataset version registered"),
+    "dataset_use.declared": gettext_lazy("Dataset use declared"),
+    "version.registered": gettext_lazy("Model version registered"),
+    "version.submitted": gettext_lazy("Submitted for review"),
+    "evidence.submitted": gettext_lazy("Evidence submitted"),
+    "evaluation.requested": gettext_lazy("Evaluation requested"),
+    "evaluation.completed": gettext_lazy("Evaluation completed"),
+    "evaluation.failed": gettext_lazy("Evaluation failed"),
+    "sign_off.given": gettext_lazy("Sign-off given"),
+    "waiver.granted": gettext_lazy("Waiver granted"),
+    "version.promoted": gettext_lazy("Promoted"),
+    "version.retired": gettext_lazy("Retired"),
+    "report.requested": gettext_lazy("Report requested"),
+    "report.issued": gettext_lazy("Report issued"),
+    "report.failed": gettext_lazy("Report failed"),
+}
+
+SENTENCES: dict[str, str | Promise] = {
+    "project.created": gettext_lazy("%(who)s opened the project %(what)s."),
+    "template.written": gettext_lazy("%(who)s rewrote the %(what)s-risk requirement template of %(project)s."),
+    "user.created": gettext_lazy("%(who)s opened an account for %(what)s."),
+    "user.closed": gettext_lazy("%(who)s closed the account of %(what)s."),
+    "membership.granted": gettext_lazy("%(who)s made %(what)s %(role)s in %(project)s."),
+    "membership.ended": gettext_lazy("%(who)s ended the role %(role)s of %(what)s in %(project)s."),
+    "token.created": gettext_lazy("%(who)s created the API token %(what)s, good for %(days)s days."),
+    "token.revoked": gettext_lazy("%(who)s revoked the API token %(what)s."),
+    "model.registered": gettext_lazy("%(who)s registered the model %(what)s."),
+    "model.described": gettext_lazy("%(who)s changed the description of %(what)s."),
+    "model.tiered": gettext_lazy("%(who)s set the risk tier of %(what)s to %(tier)s."),
+    "requirements.generated": gettext_lazy("%(who)s made the requirements of %(what)s from the project's template."),
+    "requirement.written": gettext_lazy("%(who)s edited requirement %(what)s of %(model)s."),
+    "requirement.written:1": gettext_lazy("%(who)s wrote requirement %(what)s for %(model)s."),
+    "requirement.withdrawn": gettext_lazy("%(who)s withdrew requirement %(what)s of %(model)s."),
+    "proof_of_concept.written": gettext_lazy("%(who)s wrote the proof of concept of %(what)s."),
+    "proof_of_concept.decided": gettext_lazy("%(who)s decided on the proof of concept of %(what)s: %(poc)s."),
+    "dataset.registered": gettext_lazy("%(who)s registered the dataset %(what)s."),
+    "dataset_version.registered": gettext_lazy("%(who)s recorded the dataset version %(what)s."),
+    "dataset_use.declared": gettext_lazy("%(who)s declared %(source)s as %(data_role)s data of %(version)s."),
+    "version.registered": gettext_lazy("%(who)s registered the model version %(what)s."),
+    "version.submitted": gettext_lazy("%(who)s submitted %(what)s for review."),
+    "evidence.submitted": gettext_lazy("%(who)s submitted evidence for %(version)s: %(what)s (%(evidence_kind)s)."),
+    "evaluation.requested": gettext_lazy("%(who)s asked for this evaluation of %(version)s: %(evaluation_kind)s."),
+    "evaluation.completed": gettext_lazy("%(evaluation_kind)s of %(version)s: completed."),
+    "evaluation.failed": gettext_lazy("%(evaluation_kind)s of %(version)s: failed."),
+    "sign_off.given": gettext_lazy("%(who)s signed %(version)s as %(role)s: %(decision)s."),
+    "sign_off.given:approve": gettext_lazy("%(who)s approved %(version)s as %(role)s."),
+    "sign_off.given:request_changes": gettext_lazy("%(who)s asked for changes to %(version)s as %(role)s."),
+    "sign_off.given:reject": gettext_lazy("%(who)s rejected %(version)s as %(role)s."),
+    "waiver.granted": gettext_lazy("%(who)s waived the finding %(what)s of %(version)s until %(until)s."),
+    "version.promoted": gettext_lazy("%(who)s promoted %(version)s to %(environment)s."),
+    "version.retired": gettext_lazy("%(who)s retired %(what)s."),
+    "report.requested": gettext_lazy("%(who)s asked for a report: %(what)s."),
+    "report.issued": gettext_lazy("Report issued: %(what)s."),
+    "report.failed": gettext_lazy("Report not made: %(what)s."),
+}
+
+OTHERWISE = gettext_lazy("%(who)s recorded “%(type)s” about %(what)s.")
+VARIANTS = {"sign_off.given": "decision", "requirement.written": "revision"}
+UNNAMED = pgettext_lazy("a name that an old log entry does not hold", "(not named)")
+
+# Word in the sentence -> the field of the entry's data it comes from, and the choices that name its values.
+CHOICES: dict[str, tuple[str, Any]] = {
+    "role": ("role", Role),
+    "tier": ("risk_tier", RiskTier),
+    "poc": ("decision", PocDecision),
+    "decision": ("decision", Decision),
+    "evidence_kind": ("kind", EvidenceKind),
+    "evaluation_kind": ("kind", EvaluationKind),
+    "data_role": ("role", DatasetRole),
+}
+# Kinds of subject that a sentence may name besides the entry's own subject.
+MENTIONED = {"model": "model", "version": "version", "source": "source_dataset_version"}
+# These begin the sentence, so they keep their capital.
+LEADING = frozenset({"evaluation_kind"})
+
+
+def read_body(entry: AuditLogEntry) -> dict[str, Any]:
+    """The entry's exact body as data."""
+    body: dict[str, Any] = json.loads(bytes(entry.body))
+    return body
+
+
+def title_of(entry_type: str) -> str:
+    """What kind of thing was done, such as “Evidence submitted”; an unknown type is shown as it is."""
+    return str(TITLES.get(entry_type, entry_type))
+
+
+def tell(entry: AuditLogEntry) -> str:
+    """The entry as one sentence."""
+    return tell_body(read_body(entry))
+
+
+def tell_body(body: dict[str, Any]) -> str:
+    """The same from a body that has been read already."""
+    variant = f"{body['type']}:{body['data'].get(VARIANTS.get(body['type'], ''), '')}"
+    template = SENTENCES.get(variant) or SENTENCES.get(body["type"], OTHERWISE)
+    return str(template) % _words(body)
+
+
+def _words(body: dict[str, Any]) -> dict[str, str]:
+    data = body["data"]
+    words = {
+        "type": body["type"],
+        "who": body["actor"]["name"],
+        "what": body["subject"]["label"],
+        "project": body.get("project", {}).get("name", str(UNNAMED)),
+        "days": str(data.get("days", "")),
+        "until": str(data.get("expires_at", ""))[:10],
+        "environment": str(data.get("environment", "")),
+    }
+    mentioned = {thing["kind"]: thing["label"] for thing in [*body["related"], body["subject"]]}
+    words |= {word: mentioned.get(kind, str(UNNAMED)) for word, kind in MENTIONED.items()}
+    return words | {word: _name_choice(word, data.get(field, ""), kind) for word, (field, kind) in CHOICES.items()}
+
+
+def _name_choice(word: str, value: Any, choices: Any) -> str:
+    """The label of a recorded value; a value that no longer exists is shown as it was recorded."""
+    label = str(choices(value).label) if value in choices.values else str(value) or _("(not said)")
+    keeps_case = word in LEADING or not label[1:2].islower()  # “SHAP values” and “A/B result” stay as they are
+    return label if keeps_case else label[:1].lower() + label[1:]

@@ -1,0 +1,40 @@
+"""Forms about compliance reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from governance.models import ComplianceReport, RegisteredModel, WorkStatus
+from portal.pages.forms.base import PageForm
+
+
+class RequestReportForm(PageForm):
+    """Nothing to fill in: the version is in the address and there is one kind of report."""
+
+
+class ReportFilterForm(forms.Form):
+    """What narrows the list."""
+
+    model = forms.ModelChoiceField(
+        RegisteredModel.objects.none(), label=_("Model"), required=False, empty_label=_("All models")
+    )
+    status = forms.ChoiceField(label=_("Status"), required=False, choices=[("", _("Any")), *WorkStatus.choices])
+
+    def __init__(self, *args: Any, models: QuerySet[RegisteredModel], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["model"].queryset = models  # type: ignore[attr-defined]
+
+    @property
+    def is_narrowing(self) -> bool:
+        return self.is_valid() and any(self.cleaned_data.values())
+
+    def narrow(self, reports: QuerySet[ComplianceReport]) -> QuerySet[ComplianceReport]:
+        """The reports that fit; none for a filter that cannot be read."""
+        if not self.is_valid():
+            return reports.none()
+        wanted = {"version__model": self.cleaned_data["model"], "status": self.cleaned_data["status"]}
+        return reports.filter(**{field: value for field, value in wanted.items() if value})

@@ -1,0 +1,46 @@
+"""Home: what waits for me, then what happened, what is live, and how the log is."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from governance.models import AuditLogEntry, ModelVersion, Project, Release, User
+from portal.actors import actor_of
+from portal.log_sentences import tell
+from portal.pages.log_health import read_log_health
+from portal.pages.waiting import list_waiting
+
+FIRST_SHOWN = 8
+RECENT = 8
+LIVE = 8
+
+
+@require_safe
+def show_home(request: HttpRequest) -> HttpResponse:
+    user = actor_of(request).user
+    waiting = list_waiting(user)
+    live = Release.objects.visible_to(user).live().select_related("version__model__project", "promoted_by")
+    context = {
+        "waiting": waiting[:FIRST_SHOWN],
+        "more_waiting": waiting[FIRST_SHOWN:],
+        "waiting_count": len(waiting),
+        "empty": None if waiting else _read_first_step(user),
+        "recent": [(entry, tell(entry)) for entry in _list_recent(user)],
+        "live": list(live[:LIVE]),
+        "health": read_log_health(),
+    }
+    return render(request, "home/home.html", context)
+
+
+def _list_recent(user: User) -> list[AuditLogEntry]:
+    entries = AuditLogEntry.objects.visible_to(user).select_related("project").order_by("-index")
+    return list(entries[:RECENT])
+
+
+def _read_first_step(user: User) -> str:
+    """Which empty state fits: nobody has given me a project, the project is empty, or all is done."""
+    if not Project.objects.visible_to(user).exists():
+        return "no-project"
+    return "done" if ModelVersion.objects.visible_to(user).exists() else "no-version"

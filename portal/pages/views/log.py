@@ -1,0 +1,110 @@
+"""The audit log: read, narrowed, and checked entry by entry."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from governance import auditlog
+from governance.exceptions import NotSealedYet
+from governance.models import AuditLogEntry, Checkpoint, Project
+from governance.receipts import receipt_for
+from governance.signer_files import read_vkey
+from portal.actors import actor_of
+from portal.log_sentences import read_body, tell, tell_body, title_of
+from portal.pages.forms.log import LogFilterForm
+from portal.pages.keyset import read_page
+from portal.pages.log_health import read_log_health
+from portal.pages.log_subjects import link_subjects
+from portal.pages.proofs import read_proof
+
+PLAIN = "text/plain; charset=utf-8"
+
+
+@require_safe
+def list_entries(request: HttpRequest) -> HttpResponse:
+    user = actor_of(request).user
+    form = LogFilterForm(request.GET, projects=Project.objects.visible_to(user))
+    entries = form.narrow(AuditLogEntry.objects.visible_to(user)).select_related("actor", "project")
+    page = read_page(request, entries)
+    context = {
+        "form": form,
+        "page": page,
+        "rows": [(entry, tell(entry), title_of(entry.type)) for entry in page.rows],
+        "health": read_log_health(),
+        "vkey": read_vkey(),
+    }
+    return render(request, "log/log.html", context)
+
+
+@require_safe
+def show_entry(request: HttpRequest, index: int) -> HttpResponse:
+    """The exact entry, its sentence, and its proof computed again."""
+    entry = _fetch(request, index)
+    body = read_body(entry)
+    context = {
+        "entry": entry,
+        "body": body,
+        "sentence": tell_body(body),
+        "title": title_of(entry.type),
+        "raw": bytes(entry.body).decode(),
+        "pretty": json.dumps(body, indent=2, ensure_ascii=False),
+        "subjects": link_subjects(body),
+        "proof": read_proof(entry),
+        "vkey": read_vkey(),
+    }
+    return render(request, "log/entry.html", context)
+
+
+@require_safe
+def download_receipt(request: HttpRequest, index: int) -> JsonResponse:
+    """The entry's receipt, by which it is checked offline."""
+    entry = _fetch(request, index)
+    try:
+        receipt: dict[str, Any] = receipt_for(entry.index)
+    except NotSealedYet as waiting:
+        raise Http404(waiting.message) from waiting
+    answer = JsonResponse(receipt, json_dumps_params={"indent": 1})
+    answer["Content-Disposition"] = f'attachment; filename="entry-{entry.index}.receipt.json"'
+    return answer
+
+
+@require_safe
+def download_body(request: HttpRequest, index: int) -> HttpResponse:
+    """The exact bytes that were hashed."""
+    entry = _fetch(request, index)
+    answer = HttpResponse(bytes(entry.body), content_type="application/json")
+    answer["Content-Disposition"] = f'attachment; filename="entry-{entry.index}.json"'
+    return answer
+
+
+@require_safe
+def list_checkpoints(request: HttpRequest) -> HttpResponse:
+    """Signed sizes and roots. They say nothing of any project, so everybody signed in may keep them."""
+    context = {
+        "page": read_page(request, Checkpoint.objects.all()),
+        "health": read_log_health(),
+        "vkey": read_vkey(),
+    }
+    return render(request, "log/checkpoints.html", context)
+
+
+@require_safe
+def show_checkpoint(request: HttpRequest, size: int | None = None) -> HttpResponse:
+    """A checkpoint's note as it was signed: the newest, or the one of a given size."""
+    if size is not None:
+        checkpoint: Checkpoint | None = get_object_or_404(Checkpoint, pk=size)
+    else:
+        checkpoint = auditlog.latest_checkpoint()
+    if checkpoint is None:
+        raise Http404("No checkpoint has been signed yet.")
+    return HttpResponse(checkpoint.note, content_type=PLAIN)
+
+
+def _fetch(request: HttpRequest, index: int) -> AuditLogEntry:
+    visible = AuditLogEntry.objects.visible_to(actor_of(request).user)
+    return get_object_or_404(visible.select_related("actor", "project"), pk=index)
