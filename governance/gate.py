@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from governance.dossier import Dossier
+from governance.dossier_items import EvaluationItem
 from governance.findings import Area, Finding, FindingStatus
 from governance.gate_criteria import judge_claims, judge_criterion
 from governance.gate_signing import judge_sign_offs
@@ -167,26 +168,45 @@ def _judge_evaluations(dossier: Dossier) -> list[Finding]:
             item for item in dossier.evaluations if (item.kind, item.dataset_role) == (need.kind, need.dataset_role)
         ]
         newest = made[0] if made else None
-        if newest is None:
-            status, detail = FindingStatus.MISSING, _("Not requested yet.")
-        elif newest.status == WorkStatus.SUCCEEDED:
-            status, detail = FindingStatus.MET, _("Computed on %(dataset)s.") % {"dataset": newest.dataset}
-        elif newest.status == WorkStatus.FAILED:
-            status, detail = FindingStatus.NOT_MET, _("It failed: %(why)s") % {"why": newest.failure}
-        else:
-            status, detail = FindingStatus.INCONCLUSIVE, _("It has not finished yet.")
+        status, detail = _judge_evaluation(newest)
+        title = _("%(kind)s on %(role)s data") % {
+            "kind": EvaluationKind(need.kind).label,
+            "role": DatasetRole(need.dataset_role).label.lower(),
+        }
         findings.append(
             Finding(
                 f"evaluation:{need.kind}:{need.dataset_role}",
                 Area.EVALUATIONS,
-                _("%(kind)s on %(role)s data")
-                % {"kind": EvaluationKind(need.kind).label, "role": DatasetRole(need.dataset_role).label.lower()},
+                title,
                 status,
                 detail,
                 evaluation_id=newest.id if newest else None,
             )
         )
     return findings
+
+
+def _judge_evaluation(evaluation: EvaluationItem | None) -> tuple[str, str]:
+    if evaluation is None:
+        return FindingStatus.MISSING, _("Not requested yet.")
+    if evaluation.status == WorkStatus.FAILED:
+        return FindingStatus.NOT_MET, _("It failed: %(why)s") % {"why": evaluation.failure}
+    if evaluation.status != WorkStatus.SUCCEEDED:
+        return FindingStatus.INCONCLUSIVE, _("It has not finished yet.")
+    if evaluation.kind == EvaluationKind.EXPLANATION:
+        return _judge_additivity(evaluation)
+    return FindingStatus.MET, _("Computed on %(dataset)s.") % {"dataset": evaluation.dataset}
+
+
+def _judge_additivity(evaluation: EvaluationItem) -> tuple[str, str]:
+    """SHAP values that do not add up to the output on every row explain some other model."""
+    shares = [item for item in evaluation.measures if item.metric == "additive_share" and item.population == "overall"]
+    if shares and shares[0].value == 1.0:
+        return FindingStatus.MET, _("Additivity verified on all %(n)d rows, on %(dataset)s.") % {
+            "n": shares[0].n,
+            "dataset": evaluation.dataset,
+        }
+    return FindingStatus.NOT_MET, _("The submitted values do not add up to the model's output on every row.")
 
 
 def _judge_requirements(dossier: Dossier) -> list[Finding]:

@@ -19,7 +19,7 @@ from django.utils.translation import get_language
 from governance import runner
 from governance.canonical import canonical_bytes
 from governance.dossier import Dossier
-from governance.dossier_items import EvaluationItem
+from governance.dossier_items import EvaluationItem, Measure
 from governance.findings import Area, Finding, FindingStatus
 from governance.gate import GateDecision
 from governance.lineage_graph import draw
@@ -28,6 +28,15 @@ from governance.reports.log_proof import prove_history
 from governance.reports.pdf import Attached, render_pdf
 
 TEMPLATE = "reports/release_dossier.html"
+PRINTED_DISPARITIES = (
+    "demographic_parity_difference",
+    "demographic_parity_ratio",
+    "equalized_odds_difference",
+    "equalized_odds_ratio",
+    "equal_opportunity_difference",
+    "predictive_parity_difference",
+    "accuracy_difference",
+)
 STATUS_ORDER = [
     FindingStatus.NOT_MET,
     FindingStatus.MISSING,
@@ -62,6 +71,15 @@ class AuditSection:
     spec: dict[str, Any]
     result: dict[str, Any]
     figures: tuple[Figure, ...]
+
+    @property
+    def disparities(self) -> list[Measure]:
+        """The disparities that are printed; the attached result holds every one."""
+        return [
+            measure
+            for measure in self.item.measures
+            if measure.metric in PRINTED_DISPARITIES and measure.population.startswith("by ")
+        ]
 
 
 def make(

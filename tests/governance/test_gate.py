@@ -37,6 +37,9 @@ def make_measure(value, low=None, high=None, metric="accuracy", population="over
     return items.Measure(metric, population, value, low, high, 400, reason)
 
 
+EXPLANATION = make_evaluation("explanation", [make_measure(1.0, 1.0, 1.0, metric="additive_share")])
+
+
 def make_criterion(threshold="0.8", comparator="at_least", **changes) -> items.CriterionItem:
     item = items.CriterionItem("R-1.1", "accuracy", comparator, threshold, "overall", "test", "must")
     return dataclasses.replace(item, **changes)
@@ -76,7 +79,7 @@ def make_dossier(**changes) -> Dossier:
         ),
         "derivations": (),
         "evidence": tuple(evidence),
-        "evaluations": (make_evaluation("bias_audit", [make_measure(0.9, 0.86, 0.93)]), make_evaluation("explanation")),
+        "evaluations": (make_evaluation("bias_audit", [make_measure(0.9, 0.86, 0.93)]), EXPLANATION),
         "waivers": (),
         "contributors": (items.ContributorItem(9, "Dana", ("model.registered",)),),
         "contributor_person_keys": frozenset({"dana"}),
@@ -153,7 +156,7 @@ def test_judge_every_required_kind_is_needed(kind):
 def test_judge_criterion_by_its_interval(measure, criterion, status):
     dossier = make_dossier(
         requirements=(make_requirement(criterion),),
-        evaluations=(make_evaluation("bias_audit", [measure]), make_evaluation("explanation")),
+        evaluations=(make_evaluation("bias_audit", [measure]), EXPLANATION),
     )
     finding = judge_criterion(dossier, dossier.requirements[0], criterion)
     assert (finding.status, finding.opens) == (status, status == "MET")
@@ -167,7 +170,7 @@ def test_judge_measure_on_other_data_does_not_count():
 def test_judge_claim_alone_is_never_enough():
     claim = {"metrics": [{"name": "accuracy", "value": 1.0, "population": "overall", "dataset_role": "test"}]}
     evidence = (*make_dossier().evidence, make_evidence(90, "metrics", claim))
-    dossier = make_dossier(evidence=evidence, evaluations=(make_evaluation("explanation"),))
+    dossier = make_dossier(evidence=evidence, evaluations=(EXPLANATION,))
     assert statuses(dossier)["criterion:R-1.1"] == "MISSING"
 
 
@@ -193,10 +196,17 @@ def test_judge_should_criterion_is_shown_and_does_not_block():
     assert judge(dossier).is_open
 
 
+@pytest.mark.parametrize("measures", [[], [make_measure(0.99, 0.99, 0.99, metric="additive_share")]])
+def test_judge_explanation_that_does_not_add_up_closes(measures):
+    audit = make_dossier().evaluations[0]
+    dossier = make_dossier(evaluations=(audit, make_evaluation("explanation", measures)))
+    assert [finding.key for finding in judge(dossier).closing] == ["evaluation:explanation:test"]
+
+
 @pytest.mark.parametrize("status", ["QUEUED", "RUNNING", "FAILED"])
 def test_judge_evaluation_that_has_not_succeeded_closes(status):
     audit = make_evaluation("bias_audit", [], status=status, failure="column “sex” is missing")
-    dossier = make_dossier(evaluations=(audit, make_evaluation("explanation")))
+    dossier = make_dossier(evaluations=(audit, EXPLANATION))
     expected = "NOT_MET" if status == "FAILED" else "INCONCLUSIVE"
     assert statuses(dossier)["evaluation:bias_audit:test"] == expected
 

@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from governance.actors import API_TOKEN, COMMAND, Actor
-from governance.exceptions import (
-    Duplicate,
-    GateClosed,
-    NotPermitted,
-    ReauthenticationFailed,
-    StaleReading,
-    TransitionNotAllowed,
-)
 from governance.lifecycle import State
-from governance.models import AuditLogEntry, SignOff
-from governance.permissions import SCOPES
+from governance.models import AuditLogEntry
 from tests import cast
 
 
