@@ -76,7 +76,7 @@ class Portal:
         until = time.monotonic() + START_SECONDS
         while not self.is_answering():
             if self.process.poll() is not None or time.monotonic() > until:
-                self.stop()
+                self.stop_at_once()
                 raise AssertionError(f"The portal did not come up:\n{self.read_output()}")
             time.sleep(0.1)
 
@@ -96,6 +96,30 @@ class Portal:
         code = self.process.wait(timeout=STOP_SECONDS)
         self.process = None
         return code
+
+    def stop_at_once(self) -> None:
+        """End the portal without waiting for work in hand: a second signal means now."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=STOP_SECONDS)
+            self.process = None
+
+    def list_processes(self) -> dict[int, str]:
+        """Return pid and command line of every process started for this portal's port or data."""
+        marks = (f"COUNTERSIGN_DATA={self.data}\0", f"COUNTERSIGN_PORT={self.url.rsplit(':')[-1]}\0")
+        found = {}
+        for folder in Path("/proc").iterdir():
+            try:
+                environment = (folder / "environ").read_text(errors="replace")
+                command = (folder / "cmdline").read_text(errors="replace")
+            except (OSError, ValueError):
+                continue  # not a process, or gone meanwhile
+            if command and all(mark in environment for mark in marks):
+                found[int(folder.name)] = command.replace("\0", " ")
+        return found
 
 
 def find_free_port() -> int:
@@ -163,4 +187,4 @@ def make_portal(template: Path, data: Path, **settings: str) -> Iterator[Portal]
         try:
             yield portal
         finally:
-            portal.stop()
+            portal.stop_at_once()
