@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -11,6 +11,16 @@ from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from governance.models.people import Membership, Role
+
+
+class Entry(NamedTuple):
+    """A line of the side navigation. ``also``: beginnings of addresses that belong under it."""
+
+    label: str | Promise
+    icon: str
+    url_name: str
+    also: tuple[str, ...] = ()
+    for_administrators: bool = False
 
 
 @dataclass(frozen=True)
@@ -21,19 +31,18 @@ class NavigationItem:
     is_current: bool
 
 
-# label, icon, URL name, for administrators only
 RECORDS = (
-    (_("Home"), "home", "pages:home", False),
-    (_("Models"), "cube", "pages:models", False),
-    (_("Datasets"), "database", "pages:datasets", False),
-    (_("Reports"), "file-certificate", "pages:reports", False),
-    (_("Audit log"), "list-details", "pages:log", False),
+    Entry(_("Home"), "home", "pages:home"),
+    Entry(_("Models"), "cube", "pages:models", also=("/versions/", "/evidence/", "/evaluations/")),
+    Entry(_("Datasets"), "database", "pages:datasets"),
+    Entry(_("Reports"), "file-certificate", "pages:reports"),
+    Entry(_("Audit log"), "list-details", "pages:log"),
 )
 WORKSHOP = (
-    (_("Projects"), "building", "pages:projects", False),
-    (_("People"), "users", "pages:people", True),
-    (_("API tokens"), "key", "pages:tokens", False),
-    (_("API documentation"), "book", "api-documentation", False),
+    Entry(_("Projects"), "building", "pages:projects"),
+    Entry(_("People"), "users", "pages:people", for_administrators=True),
+    Entry(_("API tokens"), "key", "pages:tokens"),
+    Entry(_("API documentation"), "book", "api-documentation"),
 )
 
 
@@ -46,21 +55,20 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def build_navigation(
-    request: HttpRequest, entries: tuple[tuple[str | Promise, str, str, bool], ...]
-) -> list[NavigationItem]:
-    """Return the entries this person may use; the longest address that fits is the current one."""
+def build_navigation(request: HttpRequest, entries: tuple[Entry, ...]) -> list[NavigationItem]:
+    """Return the entries this person may use, and which of them the page at hand stands under."""
     is_administrator = getattr(request.user, "is_organisation_administrator", False)
     items = []
-    for label, icon, url_name, for_administrators in entries:
-        if for_administrators and not is_administrator:
+    for entry in entries:
+        if entry.for_administrators and not is_administrator:
             continue
         try:
-            url = reverse(url_name)
+            url = reverse(entry.url_name)
         except NoReverseMatch:
             continue
-        is_current = request.path == url or (url != "/" and request.path.startswith(url))
-        items.append(NavigationItem(label, icon, url, is_current))
+        beginnings = entry.also if url == "/" else (url, *entry.also)
+        is_current = request.path == url or request.path.startswith(beginnings)
+        items.append(NavigationItem(entry.label, entry.icon, url, is_current))
     return items
 
 
