@@ -35,6 +35,9 @@
   apply(readChoice());
   system.addEventListener("change", () => apply(readChoice()));
   document.addEventListener("DOMContentLoaded", () => apply(readChoice()));
+  // Paper is white.
+  window.addEventListener("beforeprint", () => (root.dataset.bsTheme = "light"));
+  window.addEventListener("afterprint", () => apply(readChoice()));
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-theme-choice]");
     if (button) keep(button.dataset.themeChoice);
