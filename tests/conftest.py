@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,12 +13,6 @@ from governance.actions import people
 from governance.models import ModelVersion, Project, RegisteredModel, Role, User
 from tests import cast
 from tests.portals import Portal, make_portal
-from tests.settings import TEST_DATA
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove the run's data folder."""
-    shutil.rmtree(TEST_DATA, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,15 @@ Portals that tests start as processes of their own (tests/portals.py) use portal
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
-# A data folder of this run alone; tests/conftest.py removes it at the end.
+# A data folder of this process alone.
 TEST_DATA = tempfile.mkdtemp(prefix="countersign-test-")
+atexit.register(shutil.rmtree, TEST_DATA, ignore_errors=True)
 os.environ["COUNTERSIGN_DATA"] = TEST_DATA
 
 from portal.settings import *  # noqa: E402, F403
