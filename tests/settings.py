@@ -28,7 +28,7 @@ STORAGES = {
 }
 # Nobody answers the bell in this process: the row is the queue, and tests run the row.
 CELERY_BROKER_URL = "memory://"
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {}
+CELERY_BROKER_TRANSPORT_OPTIONS = {}
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, because threads must see each other's commits as they would in a running portal.

@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 
 from tests.portals import Portal
 
@@ -21,6 +22,12 @@ def wait_until(condition: Callable[[], bool], seconds: float = 40) -> None:
 def find_processes(portal: Portal, word: str) -> list[int]:
     """Return the processes of the portal whose command line holds `word`, oldest first."""
     return sorted(pid for pid, command in portal.list_processes().items() if word in command)
+
+
+def has_come_back(portal: Portal, word: str, killed: int) -> bool:
+    """Say whether a process with `word` in its command line runs and the killed one is gone."""
+    found = find_processes(portal, word)
+    return found != [] and killed not in found
 
 
 def test_portal_comes_up_says_where_and_ends_on_one_signal(new_portal: Callable[..., Portal]) -> None:
@@ -44,7 +51,7 @@ def test_killed_parts_come_back_and_a_killed_whole_starts_again(
     for word in ("gunicorn", "celery", "sign_log", "sweep"):
         oldest = find_processes(portal, word)[0]
         os.kill(oldest, signal.SIGKILL)
-        wait_until(lambda word=word, oldest=oldest: find_processes(portal, word) not in ([], [oldest]))
+        wait_until(partial(has_come_back, portal, word, oldest))
     wait_until(portal.is_answering)
     assert len(re.findall("killed by SIGKILL", portal.read_output())) == 4
     portal.stop(signal.SIGKILL)
