@@ -285,9 +285,7 @@ class _Tree:
         return root
 
 
-def _check_inclusion(
-    leaf: bytes, index: int, hashes: Sequence[bytes], checkpoint: Checkpoint
-) -> None:
+def _check_inclusion(leaf: bytes, index: int, hashes: Sequence[bytes], checkpoint: Checkpoint) -> None:
     """RFC 9162, 2.1.3.2."""
     if not 0 <= index < checkpoint.size:
         raise Tampered(f"the checkpoint covers {checkpoint.size} entries, not entry {index}")
@@ -301,9 +299,7 @@ def _check_consistency(old: Checkpoint, new: Checkpoint, hashes: Sequence[bytes]
     if old.size == 0 or old.size == new.size:
         expected = new.root if old.size else _Tree().root()
         if hashes or old.root != expected:
-            raise Tampered(
-                f"two different logs of {old.size} entries, or a proof where none is due"
-            )
+            raise Tampered(f"two different logs of {old.size} entries, or a proof where none is due")
         return
     path = [old.root, *hashes] if old.size.bit_count() == 1 else list(hashes)
     first, last = old.size - 1, new.size - 1
