@@ -1,0 +1,335 @@
+"""Every action logs exactly one entry when it succeeds and none when it refuses.
+
+The actions are found, not listed: a new one without a scenario here fails.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+
+from governance import actions
+from governance.actions import (
+    catalog,
+    evaluations,
+    evidence,
+    lineage,
+    people,
+    promotion,
+    reports,
+    requirements,
+    signoff,
+)
+from governance.actors import COMMAND, Actor
+from governance.dossier import collect
+from governance.exceptions import GovernanceError, NotPermitted
+from governance.models import AuditLogEntry, ComplianceReport, Evaluation, Membership, User
+from tests import cast
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+
+def find_actions() -> dict[str, Callable[..., Any]]:
+    found = {}
+    for info in pkgutil.iter_modules(actions.__path__):
+        module = importlib.import_module(f"governance.actions.{info.name}")
+        for name, function in vars(module).items():
+            is_own = inspect.isfunction(function) and inspect.unwrap(function).__module__ == module.__name__
+            if is_own and "actor" in inspect.signature(function).parameters and not name.startswith("_"):
+                found[name] = function
+    return found
+
+
+class Stage:
+    """Lazily made things that the scenarios act on."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self.request = request
+
+    def __getattr__(self, name: str) -> Any:
+        return self.request.getfixturevalue(name)
+
+    def actor(self, who: str) -> Actor:
+        """A person at the browser, or the operator at the command line."""
+        if who == "operator":
+            return Actor(User.objects.system(), COMMAND)
+        return cast.acting(getattr(self, who))
+
+
+# name -> (who may, type of the entry, prepare(stage) -> act(actor)): a stranger can try the same act.
+SCENARIOS: dict[str, tuple[str, str, Callable[[Stage], Callable[[Any], Any]]]] = {}
+
+
+def scenario(name: str, who: str, type: str) -> Callable[[Callable[[Stage], Any]], None]:
+    def keep(prepare: Callable[[Stage], Any]) -> None:
+        SCENARIOS[name] = (who, type, prepare)
+
+    return keep
+
+
+@scenario("create_user", "organisation_administrator", "user.created")
+def _(stage):
+    return lambda actor: people.create_user(
+        username="nora", full_name="Nora Quist", email="nora@example.org", password=cast.PASSWORD, actor=actor
+    )
+
+
+@scenario("create_administrator", "operator", "user.created")
+def _(stage):
+    assert stage.organisation_administrator
+    return lambda actor: people.create_administrator(
+        username="second", full_name="Second", email="s@example.org", password=cast.PASSWORD, another=True, actor=actor
+    )
+
+
+@scenario("close_user", "organisation_administrator", "user.closed")
+def _(stage):
+    user = stage.developer
+    return lambda actor: people.close_user(user, reason="Left.", actor=actor)
+
+
+@scenario("create_project", "organisation_administrator", "project.created")
+def _(stage):
+    return lambda actor: people.create_project(name="Credit", actor=actor)
+
+
+@scenario("grant_role", "administrator", "membership.granted")
+def _(stage):
+    project, user = stage.project, stage.developer
+    return lambda actor: people.grant_role(project, user=user, role="auditor", actor=actor)
+
+
+@scenario("end_role", "administrator", "membership.ended")
+def _(stage):
+    membership = Membership.objects.get(user=stage.developer)
+    return lambda actor: people.end_role(membership, actor=actor)
+
+
+@scenario("create_token", "developer", "token.created")
+def _(stage):
+    project = stage.project
+    return lambda actor: people.create_token(name="ci", scopes=["read"], days=7, project=project, actor=actor)
+
+
+@scenario("revoke_token", "developer", "token.revoked")
+def _(stage):
+    token, _secret = people.create_token(name="ci", scopes=["read"], days=7, actor=cast.acting(stage.developer))
+    return lambda actor: people.revoke_token(token, actor=actor)
+
+
+@scenario("write_template", "administrator", "template.written")
+def _(stage):
+    project = stage.project
+    text = "- {title: Useful, statement: It is useful.}"
+    return lambda actor: people.write_template(project, risk_tier="low", text=text, actor=actor)
+
+
+@scenario("register_model", "developer", "model.registered")
+def _(stage):
+    project = stage.project
+    return lambda actor: catalog.register_model(project, name="Another", actor=actor)
+
+
+@scenario("describe_model", "developer", "model.described")
+def _(stage):
+    model = stage.model
+    return lambda actor: catalog.describe_model(model, intended_use="Another.", actor=actor)
+
+
+@scenario("set_risk_tier", "compliance", "model.tiered")
+def _(stage):
+    model = stage.model
+    return lambda actor: catalog.set_risk_tier(model, risk_tier="medium", rationale="Advice only.", actor=actor)
+
+
+@scenario("register_version", "developer", "version.registered")
+def _(stage):
+    model = stage.model
+    return lambda actor: catalog.register_version(model, actor=actor)
+
+
+@scenario("register_dataset", "developer", "dataset.registered")
+def _(stage):
+    project = stage.project
+    return lambda actor: lineage.register_dataset(project, name="Visits", personal_data="none", actor=actor)
+
+
+@scenario("register_dataset_version", "developer", "dataset_version.registered")
+def _(stage):
+    dataset = stage.version.dataset_uses.first().dataset_version.dataset
+    return lambda actor: lineage.register_dataset_version(
+        dataset, digest="sha256:" + "f" * 64, row_count=3, actor=actor
+    )
+
+
+@scenario("declare_dataset_use", "developer", "dataset_use.declared")
+def _(stage):
+    version = stage.version
+    used = version.dataset_uses.first().dataset_version
+    return lambda actor: lineage.declare_dataset_use(version, dataset_version=used, role="validation", actor=actor)
+
+
+@scenario("generate_requirements", "developer", "requirements.generated")
+def _(stage):
+    model = stage.model
+    return lambda actor: requirements.generate_requirements(model, actor=actor)
+
+
+@scenario("write_requirement", "validator", "requirement.written")
+def _(stage):
+    model = stage.model
+    return lambda actor: requirements.write_requirement(model, title="Calm", statement="It is calm.", actor=actor)
+
+
+@scenario("edit_requirement", "validator", "requirement.written")
+def _(stage):
+    requirement = stage.model.requirements.first()
+    return lambda actor: requirements.edit_requirement(requirement, title="T", statement="S", actor=actor)
+
+
+@scenario("withdraw_requirement", "validator", "requirement.withdrawn")
+def _(stage):
+    requirement = stage.model.requirements.first()
+    return lambda actor: requirements.withdraw_requirement(requirement, reason="Double.", actor=actor)
+
+
+@scenario("write_proof_of_concept", "developer", "proof_of_concept.written")
+def _(stage):
+    model = stage.model
+    return lambda actor: requirements.write_proof_of_concept(model, problem_statement="P", actor=actor)
+
+
+@scenario("decide_proof_of_concept", "administrator", "proof_of_concept.decided")
+def _(stage):
+    poc = stage.model_with_go.proof_of_concept
+    return lambda actor: requirements.decide_proof_of_concept(poc, decision="no_go", reason="Risky.", actor=actor)
+
+
+@scenario("submit_evidence", "developer", "evidence.submitted")
+def _(stage):
+    version = stage.version
+    return lambda actor: evidence.submit_evidence(
+        version, kind="file", title="Notes", observed_at=NOW, file=[b"abc"], file_name="a.txt", actor=actor
+    )
+
+
+@scenario("request_evaluation", "developer", "evaluation.requested")
+def _(stage):
+    version = stage.version
+    item = cast.submit(version, "predictions", by=stage.developer, file=[cast.make_predictions(40)], file_name="p.csv")
+    return lambda actor: evaluations.request_evaluation(
+        version, kind="bias_audit", evidence=item, spec=cast.PREDICTIONS_SPEC, actor=actor
+    )
+
+
+@scenario("submit_version", "developer", "version.submitted")
+def _(stage):
+    assert stage.model_with_go
+    version = stage.version
+    return lambda actor: signoff.submit_version(version, actor=actor)
+
+
+@scenario("sign_off", "validator", "sign_off.given")
+def _(stage):
+    version, digest = stage.ready_version, collect(stage.ready_version).digest
+    return lambda actor: signoff.sign_off(
+        version, role="validator", decision="approve", meaning="Read.", dossier_digest=digest, password=cast.PASSWORD,
+        actor=actor,
+    )  # fmt: skip
+
+
+@scenario("grant_waiver", "compliance", "waiver.granted")
+def _(stage):
+    version = stage.version
+    until = datetime.now(UTC) + timedelta(days=5)
+    return lambda actor: signoff.grant_waiver(
+        version, finding_key="evidence:privacy_review", reason="Due.", expires_at=until, password=cast.PASSWORD,
+        actor=actor,
+    )  # fmt: skip
+
+
+@scenario("promote", "approver", "version.promoted")
+def _(stage):
+    version = stage.ready_version
+    cast.sign_by_all(version, stage.signers)
+    digest = collect(version).digest
+    return lambda actor: promotion.promote(
+        version, environment="production", dossier_digest=digest, password=cast.PASSWORD, actor=actor
+    )
+
+
+@scenario("retire_version", "approver", "version.retired")
+def _(stage):
+    version = stage.version
+    return lambda actor: promotion.retire_version(version, reason="Not needed.", actor=actor)
+
+
+@scenario("request_report", "auditor", "report.requested")
+def _(stage):
+    version = stage.version
+    return lambda actor: reports.request_report(version, actor=actor)
+
+
+ACTIONS = find_actions()
+COUNTED = [model for model in apps.get_app_config("governance").get_models() if model.__name__ != "StoredFile"]
+
+
+def count_rows() -> dict[str, int]:
+    return {model.__name__: model._default_manager.count() for model in COUNTED}
+
+
+def test_every_action_has_a_scenario():
+    assert sorted(ACTIONS) == sorted(SCENARIOS)
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_action_logs_exactly_one_entry(request, name):
+    who, type, prepare = SCENARIOS[name]
+    stage = Stage(request)
+    actor = stage.actor(who)
+    act = prepare(stage)
+    before = AuditLogEntry.objects.count()
+    act(actor)
+    added = list(AuditLogEntry.objects.filter(index__gte=before))
+    assert [entry.type for entry in added] == [type]
+    assert cast.read_body(added[0])["actor"]["id"] == actor.user.pk
+
+
+@pytest.mark.parametrize("name", sorted(set(SCENARIOS) - {"create_token"}))
+def test_action_refused_to_the_stranger_leaves_no_trace(request, name):
+    _who, _type, prepare = SCENARIOS[name]
+    stage = Stage(request)
+    act = prepare(stage)
+    stranger = cast.acting(stage.stranger)
+    before = count_rows()
+    with pytest.raises(NotPermitted):
+        act(stranger)
+    assert count_rows() == before
+
+
+@pytest.mark.parametrize("name", sorted(set(SCENARIOS) - {"create_user", "create_project", "create_token"}))
+def test_action_that_fails_after_writing_leaves_nothing(request, name, monkeypatch):
+    """The entry is part of the change: when it cannot be written, the change does not exist."""
+    who, _type, prepare = SCENARIOS[name]
+    stage = Stage(request)
+    actor = stage.actor(who)
+    act = prepare(stage)
+    before = count_rows()
+
+    def refuse(*_args: Any, **_given: Any) -> None:
+        raise GovernanceError("the log cannot be written")
+
+    monkeypatch.setattr("governance.auditlog.append", refuse)
+    with pytest.raises(GovernanceError, match="the log cannot be written"):
+        act(actor)
+    assert count_rows() == before
+    assert not Evaluation.objects.filter(status="RUNNING").exists()
+    assert not ComplianceReport.objects.filter(status="RUNNING").exists()
