@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from governance.gate import Finding
+    from governance.findings import Finding
 
 
 class GovernanceError(Exception):

@@ -67,20 +67,22 @@ def _has_expired(item: SignOffItem, dossier: Dossier) -> bool:
 def _slot_finding(
     dossier: Dossier, number: int, role: str, person: str | None, valid: Sequence[SignOffItem]
 ) -> Finding:
-    label = Role(role).label
-    if person is not None:
-        item = next(item for item in valid if (item.signer_person_key, item.role) == (person, role))
-        status = FindingStatus.MET
-        detail = _("%(name)s, %(time)s UTC: %(meaning)s") % {
-            "name": item.signer,
-            "time": f"{item.signed_at:%Y-%m-%d %H:%M}",
-            "meaning": item.meaning,
-        }
-    else:
+    title = _("Sign-off as %(role)s") % {"role": Role(role).label.lower()}
+    if person is None:
         status, detail = _why_empty(dossier, role)
-    return Finding(
-        f"sign_off:{role}:{number}", Area.SIGN_OFFS, _("Sign-off as %(role)s") % {"role": label.lower()}, status, detail
-    )
+    else:
+        status, detail = _signed_by(
+            next(item for item in valid if (item.signer_person_key, item.role) == (person, role))
+        )
+    return Finding(f"sign_off:{role}:{number}", Area.SIGN_OFFS, title, status, detail)
+
+
+def _signed_by(item: SignOffItem) -> tuple[str, str]:
+    return FindingStatus.MET, _("%(name)s, %(time)s UTC: %(meaning)s") % {
+        "name": item.signer,
+        "time": f"{item.signed_at:%Y-%m-%d %H:%M}",
+        "meaning": item.meaning,
+    }
 
 
 def _why_empty(dossier: Dossier, role: str) -> tuple[str, str]:

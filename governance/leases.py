@@ -36,7 +36,7 @@ def claim(table: type[Work], pk: int) -> Work | None:
     won = (
         table.waiting(now=now)
         .filter(pk=pk)
-        .update(  # type: ignore[attr-defined]
+        .update(
             status=WorkStatus.RUNNING,
             lease_owner=owner,
             lease_until=now + LEASE,

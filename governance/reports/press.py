@@ -13,7 +13,7 @@ from governance.auditlog import Subject
 from governance.dossier import collect, keep
 from governance.exceptions import GovernanceError
 from governance.gate import judge
-from governance.models import ComplianceReport, User, WorkStatus
+from governance.models import AuditLogEntry, ComplianceReport, User, WorkStatus
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def _log(
     digest: str | None = None,
     data: dict[str, str] | None = None,
     reason: str = "",
-) -> auditlog.AuditLogEntry:
+) -> AuditLogEntry:
     return auditlog.append(
         type,
         actor=Actor(User.objects.system(), SYSTEM),
