@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from governance.canonical import canonical_digest
 from governance.exceptions import InvalidInput
 
 BUILT_IN = Path(__file__).parent / "requirement_templates"
@@ -16,6 +18,7 @@ COMPARATORS = ("at_least", "at_most")
 DATASET_ROLES = ("training", "validation", "test")
 SEVERITIES = ("must", "should")
 LARGEST = Decimal("1e14")
+MOST_REQUIREMENTS = 100  # the log entry that makes them names each with its digest
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ def parse_template(text: str) -> tuple[RequirementText, ...]:
         raise InvalidInput(f"The template is not valid YAML: {error}", field="text") from None
     if not isinstance(raw, list) or not raw:
         raise InvalidInput("A template is a list of requirements.", field="text")
+    if len(raw) > MOST_REQUIREMENTS:
+        raise InvalidInput(f"A template may have at most {MOST_REQUIREMENTS} requirements.", field="text")
     return tuple(_requirement(item, f"requirement {number}") for number, item in enumerate(raw, 1))
 
 
@@ -102,3 +107,23 @@ def _threshold(value: Any, where: str) -> Decimal:
     if threshold != round(threshold, 9):
         raise InvalidInput(f"{where}: “threshold” has more than nine decimal places.", field="criteria")
     return threshold
+
+
+def speak_criteria(criteria: Iterable[Any]) -> list[list[str]]:
+    """Criteria in the words of the log, from their texts or from their rows alike."""
+    return [
+        [
+            item.metric,
+            item.population,
+            item.comparator,
+            f"{item.threshold.normalize():f}",
+            item.dataset_role,
+            item.severity,
+        ]
+        for item in criteria
+    ]
+
+
+def digest_requirement(title: str, statement: str, source: str, criteria: Iterable[Any]) -> str:
+    """The digest by which the log binds all that a requirement says."""
+    return canonical_digest([title, statement, source, speak_criteria(criteria)])

@@ -23,7 +23,13 @@ from governance.models import (
     SuccessCriterion,
 )
 from governance.permissions import authorise
-from governance.requirement_template import CriterionText, parse_criterion, parse_template
+from governance.requirement_template import (
+    CriterionText,
+    digest_requirement,
+    parse_criterion,
+    parse_template,
+    speak_criteria,
+)
 from governance.revision import check_revision
 from governance.text import clean_name, clean_text
 
@@ -38,7 +44,7 @@ def generate_requirements(model: RegisteredModel, *, actor: Actor) -> list[Requi
     if Requirement.objects.filter(model=model, from_template=True).exists():
         raise Duplicate("This model has its requirements from the template already.")
     template = RequirementTemplate.objects.get(project=model.project, risk_tier=model.risk_tier)
-    made = []
+    made, digests = [], []
     for text in parse_template(template.text):
         requirement = Requirement.objects.create(
             model=model,
@@ -51,6 +57,7 @@ def generate_requirements(model: RegisteredModel, *, actor: Actor) -> list[Requi
         )
         _write_criteria(requirement, text.criteria)
         made.append(requirement)
+        digests.append(digest_requirement(text.title, text.statement, text.source, text.criteria))
     auditlog.append(
         "requirements.generated",
         actor=actor,
@@ -60,6 +67,7 @@ def generate_requirements(model: RegisteredModel, *, actor: Actor) -> list[Requi
             "template": template.pk,
             "revision": template.revision,
             "keys": [item.key for item in made],
+            "digests": digests,
             "states": moved,
         },
     )
@@ -95,7 +103,7 @@ def write_requirement(
         subject=_about(requirement),
         project=model.project,
         related=[about_model(model)],
-        data={"criteria": _spoken(parsed), "revision": 1, "states": moved},
+        data=_said(requirement, parsed, moved),
     )
     return requirement
 
@@ -131,7 +139,7 @@ def edit_requirement(
         subject=_about(requirement),
         project=model.project,
         related=[about_model(model)],
-        data={"criteria": _spoken(parsed), "revision": requirement.revision, "states": moved},
+        data=_said(requirement, parsed, moved),
     )
     return requirement
 
@@ -237,6 +245,16 @@ def _about(requirement: Requirement) -> Subject:
     return Subject("requirement", requirement.pk, f"{requirement.key} {requirement.title}")
 
 
+def _said(requirement: Requirement, criteria: Sequence[CriterionText], moved: dict[str, str]) -> dict[str, Any]:
+    """What the log keeps of a requirement: the criteria in words, the rest by digest."""
+    return {
+        "criteria": speak_criteria(criteria),
+        "digest": digest_requirement(requirement.title, requirement.statement, requirement.source, criteria),
+        "revision": requirement.revision,
+        "states": moved,
+    }
+
+
 def _parse_criteria(criteria: Sequence[Mapping[str, Any]]) -> list[CriterionText]:
     if len(criteria) > MOST_CRITERIA:
         raise InvalidInput(f"A requirement may have at most {MOST_CRITERIA} criteria.", field="criteria")
@@ -257,20 +275,6 @@ def _write_criteria(requirement: Requirement, criteria: Sequence[CriterionText])
         )
         for position, item in enumerate(criteria, 1)
     )
-
-
-def _spoken(criteria: Sequence[CriterionText]) -> list[list[str]]:
-    return [
-        [
-            item.metric,
-            item.population,
-            item.comparator,
-            f"{item.threshold.normalize():f}",
-            item.dataset_role,
-            item.severity,
-        ]
-        for item in criteria
-    ]
 
 
 def _write_success_criteria(poc: ProofOfConcept, given: Sequence[Mapping[str, Any]]) -> list[Evaluation]:

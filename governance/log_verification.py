@@ -1,0 +1,249 @@
+"""Checking the whole log again from its stored bytes, and every table that the log can vouch for against it.
+
+One pass in the order of the log: each entry is hashed from its exact text, the tree is grown from the entries alone
+and compared with every stored node and every signed checkpoint, and what the entries say was done is compared with
+the tables. Memory does not grow with the length of the log, except for a set of the keys seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Min
+
+from governance import store
+from governance.exceptions import GovernanceError
+from governance.log_entries import BrokenEntry, EntryRow, iterate_batches, one_reading, read_body
+from governance.log_tree import TreeCheck
+from governance.merkle import Frontier
+from governance.models import AuditLogEntry, ComplianceReport, Evidence, LogHead, LogSubject, StoredFile
+from governance.projections import Entry, Problem, Projection, all_projections
+from governance.projections.base import iterate_rows
+from governance.signer_files import Memory, SignerError, load_memory, read_vkey
+
+__all__ = ["Problem", "Verification", "trusted_vkeys", "verify", "verify_files", "verify_recent"]
+
+MOST_PROBLEMS = 1_000
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was read and what was found. ``problems`` come in the order of the log; those without a place come last.
+
+    ``sealed`` is the size of the newest checkpoint that holds; ``doubts`` is what could not be checked and why.
+    """
+
+    entries: int
+    checkpoints: int
+    sealed: int
+    problems: tuple[Problem, ...]
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.problems
+
+    @property
+    def first_index(self) -> int | None:
+        """The first bad entry, where one can be named."""
+        return self.problems[0].index if self.problems else None
+
+
+@dataclass
+class _Findings:
+    """Problems as they are found, up to a limit: one change deep down can make a million differences."""
+
+    problems: list[Problem] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    left_out: int = 0
+
+    def add(self, problem: Problem) -> None:
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(problem)
+        else:
+            self.left_out += 1
+
+    def add_all(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self.add(problem)
+
+    def in_order(self) -> tuple[Problem, ...]:
+        last = [Problem(None, f"and {self.left_out:,} more")] if self.left_out else []
+        found = sorted(self.problems, key=lambda problem: (problem.index is None, problem.index or 0))
+        return (*found, *last)
+
+
+def trusted_vkeys() -> tuple[str, ...]:
+    """The log's own verifier key as the signer published it, or nothing before its first start."""
+    found = read_vkey()
+    return () if found is None else (found,)
+
+
+def verify(*, vkeys: Sequence[str], progress: Progress | None = None) -> Verification:
+    """Check everything that the database holds of the log, and every table against it. Reads as of one moment.
+
+    ``vkeys`` are the verifier keys that are trusted; obtain them elsewhere when the machine itself is in doubt.
+    ``progress(done, total)`` is called after each batch of entries. Writes nothing.
+    """
+    findings = _Findings()
+    memory = _read_memory(findings)
+    with one_reading():
+        size = _stored_size()
+        _check_not_shorter(size, memory, findings)
+        tree = TreeCheck(Frontier(), vkeys, memory)
+        projections = all_projections(vkeys)
+        for entries in _read_entries(size, tree, findings):
+            _compare_tables(entries, projections, findings)
+            if progress is not None:
+                progress(min(tree.place, size), size)
+        findings.add_all(tree.finish())
+        for projection in projections:
+            findings.add_all(projection.finish())
+    return _conclude(size, tree, findings)
+
+
+def verify_recent(limit: int = 200, *, vkeys: Sequence[str] | None = None) -> Verification:
+    """Check the last ``limit`` entries up to the newest checkpoint: bounded work, for a page.
+
+    The older part of the tree comes in as a handful of stored nodes, which nobody needs to trust: a signed root above
+    them holds only if they are right. Tables are not compared.
+    """
+    findings = _Findings()
+    memory = _read_memory(findings)
+    with one_reading():
+        size = _stored_size()
+        _check_not_shorter(size, memory, findings)
+        start = max(0, size - limit)
+        try:
+            tree = TreeCheck.from_nodes(start, trusted_vkeys() if vkeys is None else vkeys)
+        except BrokenEntry as error:
+            return Verification(0, 0, 0, (Problem(error.index, error.what),))
+        for _entries in _read_entries(size, tree, findings):
+            pass
+        findings.add_all(tree.finish())
+    return _conclude(size - start, tree, findings)
+
+
+def verify_files(*, progress: Progress | None = None) -> tuple[Problem, ...]:
+    """Read every stored file again and compare its bytes with its digest and size. Takes as long as reading them."""
+    findings = _Findings()
+    total = StoredFile.objects.count()
+    for done, (digest, size) in enumerate(iterate_rows(StoredFile, "size"), 1):
+        for what in _check_file(digest, size):
+            findings.add(Problem(_entry_of_file(digest), what))
+        if progress is not None:
+            progress(done, total)
+    return findings.in_order()
+
+
+def _check_file(digest: str, size: int) -> Iterator[str]:
+    try:
+        store.check(digest)
+        if store.path_of(digest).stat().st_size != size:
+            yield f"the stored file {digest} has another size than the {size} bytes recorded"
+    except GovernanceError as error:
+        yield error.message
+    except (OSError, ValueError) as error:
+        yield f"the stored file {digest} cannot be read: {error}"
+
+
+def _entry_of_file(digest: str) -> int | None:
+    """The first entry that records the file, by the rows that name it."""
+    for table in (Evidence, ComplianceReport):
+        found = table._base_manager.filter(file_id=digest).aggregate(Min("log_index"))["log_index__min"]
+        if found is not None:
+            return int(found)
+    return None
+
+
+def _conclude(entries: int, tree: TreeCheck, findings: _Findings) -> Verification:
+    doubts = [*findings.doubts, *tree.doubts]
+    return Verification(entries, tree.checkpoints, tree.sealed, findings.in_order(), tuple(doubts))
+
+
+def _stored_size() -> int:
+    return LogHead.objects.filter(pk=1).values_list("size", flat=True).first() or 0
+
+
+def _read_memory(findings: _Findings) -> Memory | None:
+    """What the signer signed last. Read before the log is: the log only grows."""
+    try:
+        return load_memory()
+    except SignerError as error:
+        findings.doubts.append(str(error))
+        return None
+
+
+def _check_not_shorter(size: int, memory: Memory | None, findings: _Findings) -> None:
+    """Whoever put an older database back did not reach the signer's memory."""
+    if memory is not None and memory.size > size:
+        what = f"the log has {size} entries and is shorter than the {memory.size} that were signed"
+        findings.add(Problem(size, what))
+
+
+def _read_entries(size: int, tree: TreeCheck, findings: _Findings) -> Iterator[list[Entry]]:
+    """Yield the readable entries batch by batch, each checked against itself and fed to the tree.
+
+    Reads what is stored, also beyond ``size``, which is what the head says.
+    """
+    last = AuditLogEntry.objects.order_by("index").values_list("index", flat=True).last()
+    for rows in iterate_batches(tree.place, size if last is None else last + 1):
+        mentioned = _mentions(rows[0].place, rows[-1].place)
+        entries: list[Entry] = []
+        for row in rows:
+            findings.add_all(tree.skip_to(row.place))
+            fault = None
+            try:
+                entries.append(_check_columns(row, read_body(row), mentioned.get(row.place, set())))
+            except BrokenEntry as error:
+                fault = error.what
+            findings.add_all(tree.take(row, fault))
+        findings.add_all(tree.compare_nodes())
+        yield entries
+    findings.add_all(tree.skip_to(size))
+    findings.add_all(tree.compare_nodes())
+
+
+def _check_columns(row: EntryRow, body: dict[str, Any], mentioned: set[tuple[str, int]]) -> Entry:
+    """The searchable columns and the index of subjects must say what the text says. Raises ``BrokenEntry``."""
+    try:
+        at = datetime.strptime(body["at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        project = body["project"]["id"] if "project" in body else None
+        said = (body["type"], at, body["actor"]["id"], project)
+        things = {(thing["kind"], thing["id"]) for thing in (body["subject"], *body["related"])}
+        if not isinstance(body["data"], dict):
+            raise TypeError("data")
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenEntry(row.place, f"its text lacks what every entry has ({error})") from None
+    for name, stored, recorded in zip(("type", "at", "actor", "project"), row[3:], said, strict=True):
+        if stored != recorded:
+            raise BrokenEntry(row.place, f"its column {name} is {stored!s}, its text says {recorded!s}")
+    if mentioned != things:
+        raise BrokenEntry(row.place, "the index of subjects does not list what its text is about")
+    return Entry(row.place, at, body)
+
+
+def _mentions(first: int, last: int) -> dict[int, set[tuple[str, int]]]:
+    found: dict[int, set[tuple[str, int]]] = {}
+    rows = LogSubject.objects.filter(entry__gte=first, entry__lte=last).values_list("entry_id", "kind", "object_id")
+    for index, kind, key in rows:
+        found.setdefault(index, set()).add((kind, key))
+    return found
+
+
+def _compare_tables(entries: Sequence[Entry], projections: Sequence[Projection], findings: _Findings) -> None:
+    by_type: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_type.setdefault(entry.type, []).append(entry)
+    for projection in projections:
+        if "*" in projection.types:
+            concerned = list(entries)
+        else:
+            concerned = [entry for type in projection.types for entry in by_type.get(type, ())]
+            concerned.sort(key=lambda entry: entry.index)
+        if concerned:
+            findings.add_all(projection.read(concerned))

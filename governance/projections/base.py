@@ -1,0 +1,216 @@
+"""Comparing tables with the log: each table of the record office is a projection of what the log says was done.
+
+A projection reads the entries of its types in order, a batch at a time, and yields a ``Problem`` for each difference.
+Facts that never change are compared as their entries pass; what later entries may change is kept and compared at the
+end. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.db.models import Model
+
+from governance.canonical import CanonicalError, canonical_digest
+
+KEY_BATCH = 5_000
+# A row's own time is taken in the transaction that logs it, some seconds of waiting for locks before the entry's.
+SAME_MOMENT = timedelta(minutes=10)
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as it was recorded. ``index`` is the entry concerned, where there is one."""
+
+    index: int | None
+    what: str
+
+
+@dataclass(slots=True)
+class Entry:
+    """A log entry as it was recorded: its place, its time, and its parsed body."""
+
+    index: int
+    at: datetime
+    body: dict[str, Any]
+
+    @property
+    def type(self) -> str:
+        return str(self.body["type"])
+
+    @property
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.body["data"]
+        return found
+
+    @property
+    def actor_id(self) -> int:
+        return int(self.body["actor"]["id"])
+
+    @property
+    def project_id(self) -> int | None:
+        return int(self.body["project"]["id"]) if "project" in self.body else None
+
+    @property
+    def subject(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.body["subject"]
+        return found
+
+    @property
+    def subject_id(self) -> int:
+        return int(self.body["subject"]["id"])
+
+    def related_id(self, kind: str) -> int:
+        """The id of the first related thing of a kind. Raises ``KeyError`` when none is named."""
+        for thing in self.body["related"]:
+            if thing["kind"] == kind:
+                return int(thing["id"])
+        raise KeyError(kind)
+
+
+class Projection(ABC):
+    """One table, or one column of it, compared with the entries of ``types``."""
+
+    types: ClassVar[frozenset[str]]
+
+    def read(self, entries: Sequence[Entry]) -> Iterator[Problem]:
+        """Compare a batch of entries, all of this projection's types, in the order of the log."""
+        for entry in entries:
+            try:
+                yield from [Problem(entry.index, what) for what in self.read_one(entry)]
+            except MALFORMED:
+                yield Problem(entry.index, f"it does not hold what an entry “{entry.type}” records")
+
+    @abstractmethod
+    def read_one(self, entry: Entry) -> Iterable[str]:
+        """What differs for one entry."""
+
+    def finish(self) -> Iterator[Problem]:
+        """Compare what only the whole log can tell."""
+        return iter(())
+
+
+class RowPerEntry(Projection):
+    """A table in which every row is recorded by exactly one entry of ``made_by``."""
+
+    noun: ClassVar[str]
+    table: ClassVar[type[Model]]
+    made_by: ClassVar[str]
+    columns: ClassVar[tuple[str, ...]]
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+        self.rows: dict[int, dict[str, Any]] = {}
+
+    def row_id(self, entry: Entry) -> int:
+        """The row's key, as the entry names it."""
+        return entry.subject_id
+
+    @abstractmethod
+    def expected(self, entry: Entry) -> dict[str, Any]:
+        """Column -> the value that the entry records."""
+
+    def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        """Further differences of the row that the entry made."""
+        return ()
+
+    def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        """Differences between a row and an entry of another type about it."""
+        return ()
+
+    def read(self, entries: Sequence[Entry]) -> Iterator[Problem]:
+        self.prepare(entries)
+        yield from super().read(entries)
+
+    def prepare(self, entries: Sequence[Entry]) -> None:
+        """Fetch the rows that the batch speaks of."""
+        wanted = set()
+        for entry in entries:
+            try:
+                wanted.add(self.row_id(entry))
+            except MALFORMED:
+                continue  # read_one says so
+        found = self.table._base_manager.filter(pk__in=wanted).values("pk", *self.columns)
+        self.rows = {row["pk"]: row for row in found}
+
+    def read_one(self, entry: Entry) -> Iterable[str]:
+        key = self.row_id(entry)
+        name = f"{self.noun} {key}"
+        row = self.rows.get(key)
+        if entry.type == self.made_by:
+            if key in self.seen:
+                return [f"{name} is recorded a second time"]
+            self.seen.add(key)
+        if row is None:
+            return [f"{name} is recorded here and gone from its table"]
+        if entry.type != self.made_by:
+            return [f"{name}: {what}" for what in self.follow(row, entry)]
+        found = [*differences(row, self.expected(entry)), *self.inspect(row, entry)]
+        return [f"{name}: {what}" for what in found]
+
+    def finish(self) -> Iterator[Problem]:
+        indexed = "log_index" in self.columns
+        for row in iterate_rows(self.table, "log_index" if indexed else "pk"):
+            if row[0] not in self.seen:
+                claimed = row[1] if indexed else None
+                yield Problem(claimed, f"{self.noun} {row[0]} stands in its table, but no entry records it")
+
+
+def differences(row: dict[str, Any], expected: dict[str, Any]) -> Iterator[str]:
+    """Name each column whose value is not the recorded one."""
+    for column, recorded in expected.items():
+        if row[column] != recorded:
+            name = column.removesuffix("_id").replace("__", " ").replace("_", " ")
+            yield f"its {name} is {_short(row[column])}, recorded is {_short(recorded)}"
+
+
+def moment_differs(row: dict[str, Any], column: str, at: datetime) -> Iterator[str]:
+    """A row's own time must be about that of the entry written in the same transaction."""
+    if row[column] is None or abs(row[column] - at) > SAME_MOMENT:
+        yield f"its {column.replace('_', ' ')} is {row[column]}, but the entry was written at {at}"
+
+
+def iterate_rows(table: type[Model], *columns: str) -> Iterator[tuple[Any, ...]]:
+    """Yield (pk, *columns) of every row in the order of keys."""
+    for rows in row_batches(table, *columns):
+        yield from rows
+
+
+def row_batches(
+    table: type[Model], *columns: str, batch: int = KEY_BATCH, after: Any = None
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the rows of ``iterate_rows`` with keys beyond ``after`` in batches; between them no cursor is open."""
+    rows = table._base_manager.order_by("pk").values_list("pk", *columns)
+    found = list((rows if after is None else rows.filter(pk__gt=after))[:batch])
+    while found:
+        yield found
+        found = list(rows.filter(pk__gt=found[-1][0])[:batch])
+
+
+def digest_again(value: Any) -> str:
+    """The digest of a JSON column's value, as it was before the database wrote its numbers in its own way.
+
+    PostgreSQL gives 1e22 back as an integer. In canonical JSON 95 and 95.0 are the same number.
+    """
+    try:
+        return canonical_digest(value)
+    except CanonicalError:
+        return canonical_digest(_with_floats(value))
+
+
+def _with_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_floats(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _short(value: Any) -> str:
+    text = str(value) if isinstance(value, datetime) else repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."

@@ -1,0 +1,211 @@
+"""Evidence, evaluations, reports and datasets, compared with the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from governance.canonical import sha256_hex
+from governance.models import (
+    ComplianceReport,
+    Dataset,
+    DatasetUse,
+    DatasetVersion,
+    Derivation,
+    Evaluation,
+    Evidence,
+    WorkStatus,
+)
+from governance.projections.base import Entry, Problem, RowPerEntry, digest_again, iterate_rows, moment_differs
+
+FINISHED = frozenset({WorkStatus.SUCCEEDED.value, WorkStatus.FAILED.value})
+
+
+class EvidenceItems(RowPerEntry):
+    noun = "evidence"
+    table = Evidence
+    made_by = "evidence.submitted"
+    types = frozenset({made_by})
+    columns = (
+        *("version_id", "kind", "title", "content", "content_digest", "file_id", "file__size"),
+        *("supersedes_id", "observed_at", "received_at", "submitted_by_id", "log_index"),
+    )
+
+    def prepare(self, entries: Sequence[Entry]) -> None:
+        super().prepare(entries)
+        self.offered: dict[int, list[str]] = {}
+        links = Evidence.requirements.through.objects.filter(evidence_id__in=self.rows)
+        for key, requirement in links.values_list("evidence_id", "requirement__key"):
+            self.offered.setdefault(key, []).append(requirement)
+
+    def expected(self, entry: Entry) -> dict[str, Any]:
+        data = entry.data
+        return {
+            "version_id": entry.related_id("version"),
+            "kind": data["kind"],
+            "title": entry.subject["label"],
+            "content_digest": data["content_digest"],
+            "file__size": data["size"] or None,
+            "supersedes_id": data["supersedes"] or None,
+            "observed_at": datetime.fromisoformat(data["observed_at"]),
+            "submitted_by_id": entry.actor_id,
+            "log_index": entry.index,
+        }
+
+    def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        if (row["file_id"] or row["content_digest"]) != entry.data["digest"]:
+            yield f"its digest is {row['file_id'] or row['content_digest']}, recorded is {entry.data['digest']}"
+        if row["content"] is None and row["content_digest"]:
+            yield "its content is gone"
+        elif row["content"] is not None and digest_again(row["content"]) != entry.data["content_digest"]:
+            yield "its content no longer has the recorded digest"
+        if sorted(self.offered.get(row["pk"], ())) != sorted(entry.data["requirements"]):
+            yield "it is offered for other requirements than recorded"
+        yield from moment_differs(row, "received_at", entry.at)
+
+
+class FinishedWork(RowPerEntry):
+    """Queued work: asked for by one entry, brought to its end by at most one more."""
+
+    succeeded_by: str
+    failed_by: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: set[int] = set()
+
+    def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        self.ended.add(row["pk"])
+        succeeded = entry.type == self.succeeded_by
+        status = WorkStatus.SUCCEEDED.value if succeeded else WorkStatus.FAILED.value
+        if row["status"] != status:
+            yield f"its status is {row['status']}, recorded is {status}"
+        if not succeeded and row["failure"] != entry.body.get("reason", ""):
+            yield "its failure is not the recorded one"
+        if succeeded:
+            yield from self.inspect_outcome(row, entry)
+
+    def inspect_outcome(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        """Differences between what came out and what was recorded."""
+        return ()
+
+    def finish(self) -> Iterator[Problem]:
+        yield from super().finish()
+        for key, status in iterate_rows(self.table, "status"):
+            if status in FINISHED and key in self.seen and key not in self.ended:
+                yield Problem(None, f"{self.noun} {key} is marked {status}, but no entry records its end")
+
+
+class Evaluations(FinishedWork):
+    noun = "evaluation"
+    table = Evaluation
+    made_by = "evaluation.requested"
+    succeeded_by = "evaluation.completed"
+    failed_by = "evaluation.failed"
+    types = frozenset({made_by, succeeded_by, failed_by})
+    columns = (
+        *("version_id", "kind", "dataset_role", "dataset_version_id", "dataset_version__digest"),
+        *("evidence_id", "requested_by_id", "spec", "status", "failure", "result", "result_digest"),
+    )
+
+    def expected(self, entry: Entry) -> dict[str, Any]:
+        data = entry.data
+        return {
+            "version_id": entry.related_id("version"),
+            "kind": data["kind"],
+            "dataset_role": data["dataset_role"],
+            "dataset_version_id": data["dataset_version"],
+            "dataset_version__digest": data["dataset_digest"],
+            "evidence_id": entry.related_id("evidence"),
+            "requested_by_id": entry.actor_id,
+        }
+
+    def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        if digest_again(row["spec"]) != entry.data["spec_digest"]:
+            yield "its specification no longer has the recorded digest"
+
+    def inspect_outcome(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        recorded = entry.data["result_digest"]
+        if row["result_digest"] != recorded:
+            yield f"its result digest is {row['result_digest']}, recorded is {recorded}"
+        if sha256_hex(row["result"].encode()) != recorded:
+            yield "its result no longer has the recorded digest"
+
+
+class Reports(FinishedWork):
+    noun = "report"
+    table = ComplianceReport
+    made_by = "report.requested"
+    succeeded_by = "report.issued"
+    failed_by = "report.failed"
+    types = frozenset({made_by, succeeded_by, failed_by})
+    columns = ("version_id", "kind", "requested_by_id", "status", "failure", "file_id", "dossier_id", "log_index")
+
+    def expected(self, entry: Entry) -> dict[str, Any]:
+        return {
+            "version_id": entry.related_id("version"),
+            "kind": entry.data["kind"],
+            "requested_by_id": entry.actor_id,
+        }
+
+    def inspect_outcome(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        if row["file_id"] != entry.subject["digest"]:
+            yield f"its file is {row['file_id']}, recorded is {entry.subject['digest']}"
+        if row["dossier_id"] != entry.data["dossier"]:
+            yield f"its dossier is {row['dossier_id']}, recorded is {entry.data['dossier']}"
+        if row["log_index"] != entry.index:
+            yield f"it names entry {row['log_index']} as its own"
+
+
+class Datasets(RowPerEntry):
+    noun = "dataset"
+    table = Dataset
+    made_by = "dataset.registered"
+    types = frozenset({made_by})
+    columns = ("project_id", "name")
+
+    def expected(self, entry: Entry) -> dict[str, Any]:
+        return {"project_id": entry.project_id, "name": entry.subject["label"]}
+
+
+class DatasetVersions(RowPerEntry):
+    noun = "dataset version"
+    table = DatasetVersion
+    made_by = "dataset_version.registered"
+    types = frozenset({made_by})
+    columns = ("dataset_id", "digest", "row_count", "created_by_id")
+
+    def prepare(self, entries: Sequence[Entry]) -> None:
+        super().prepare(entries)
+        self.sources: dict[int, list[int]] = {}
+        links = Derivation.objects.filter(derived_id__in=self.rows)
+        for derived, source in links.values_list("derived_id", "source_id"):
+            self.sources.setdefault(derived, []).append(source)
+
+    def expected(self, entry: Entry) -> dict[str, Any]:
+        return {
+            "dataset_id": entry.related_id("dataset"),
+            "digest": entry.subject["digest"],
+            "row_count": entry.data["row_count"],
+            "created_by_id": entry.actor_id,
+        }
+
+    def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        if sorted(self.sources.get(row["pk"], ())) != sorted(entry.data["derived_from"]):
+            yield "it is derived from other dataset versions than recorded"
+
+
+class DatasetUses(RowPerEntry):
+    noun = "dataset use"
+    table = DatasetUse
+    made_by = "dataset_use.declared"
+    types = frozenset({made_by})
+    columns = ("version_id", "dataset_version_id", "role")
+
+    def expected(self, entry: Entry) -> dict[str, Any]:
+        return {
+            "version_id": entry.related_id("version"),
+            "dataset_version_id": entry.data["dataset_version"],
+            "role": entry.data["role"],
+        }
