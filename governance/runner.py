@@ -122,11 +122,11 @@ def vocabulary() -> list[dict[str, str]]:
     """What the laboratory can measure: name, title, direction and definition of every metric and disparity."""
     # These two modules of the laboratory import nothing heavy.
     from audits.disparities import DISPARITIES
-    from audits.metrics import METRICS
+    from audits.metrics import EXPLANATION_METRICS, METRICS
 
     return [
         {"name": item.name, "title": item.title, "direction": item.direction, "definition": item.definition}
-        for item in (*METRICS.values(), *DISPARITIES.values())
+        for item in (*METRICS.values(), *DISPARITIES.values(), *EXPLANATION_METRICS.values())
     ]
 
 

@@ -217,8 +217,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["portal.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "portal.api.pagination.KeysetPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "portal.api.schema.PortalSchema",
     "EXCEPTION_HANDLER": "portal.api.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -228,6 +227,23 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "portal.api.schema.document_problems",
+    ],
+    # Names for choices whose fields are called alike.
+    "ENUM_NAME_OVERRIDES": {
+        "Role": "governance.models.Role",
+        "DatasetRole": "governance.models.DatasetRole",
+        "Decision": "governance.models.Decision",
+        "PocDecision": "governance.models.PocDecision",
+        "EvaluationKind": "governance.models.EvaluationKind",
+        "EvidenceKind": "governance.models.EvidenceKind",
+        "ReportKind": "governance.models.ReportKind",
+        "WorkStatus": "governance.models.WorkStatus",
+        "FindingStatus": "governance.findings.FindingStatus",
+    },
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",

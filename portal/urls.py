@@ -8,5 +8,6 @@ from portal.health import show_health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", show_health, name="healthz"),
+    path("api/v1/", include("portal.api.urls")),
     path("", include("portal.pages.urls")),
 ]

@@ -24,7 +24,17 @@ def new_person_key() -> str:
     return uuid.uuid4().hex
 
 
-class PeopleManager(UserManager["User"]):
+class PeopleQuerySet(models.QuerySet["User"]):
+    def visible_to(self, user: User) -> PeopleQuerySet:
+        """Those a user shares a project with, and themselves; everybody for organisation administrators."""
+        people = self.filter(is_system=False)
+        if user.is_organisation_administrator:
+            return people
+        shared = Membership.objects.current().visible_to(user)
+        return people.filter(models.Q(pk=user.pk) | models.Q(pk__in=shared.values("user_id")))
+
+
+class PeopleManager(UserManager.from_queryset(PeopleQuerySet)):  # type: ignore[misc]
     def system(self) -> User:
         """The user that automatic work is recorded under. It cannot sign in and holds no role."""
         return self.get_or_create(

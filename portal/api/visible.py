@@ -1,0 +1,57 @@
+"""Which rows a request may see: what its user may see, and for a token bound to a project only that project's."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+
+from governance.actors import Actor
+from governance.models import (
+    ApiToken,
+    AuditLogEntry,
+    ComplianceReport,
+    Dataset,
+    DatasetVersion,
+    Evaluation,
+    Evidence,
+    Membership,
+    ModelVersion,
+    Project,
+    RegisteredModel,
+    Release,
+    Requirement,
+    SignOff,
+    User,
+)
+
+Row = TypeVar("Row", bound=Model)
+
+# How each table's rows name their project; None where a row belongs to no project.
+PROJECT_OF: dict[type[Model], str | None] = {
+    ApiToken: "project",
+    AuditLogEntry: "project",
+    ComplianceReport: "version__model__project",
+    Dataset: "project",
+    DatasetVersion: "dataset__project",
+    Evaluation: "version__model__project",
+    Evidence: "version__model__project",
+    Membership: "project",
+    ModelVersion: "model__project",
+    Project: "pk",
+    RegisteredModel: "project",
+    Release: "model__project",
+    Requirement: "model__project",
+    SignOff: "version__model__project",
+    User: None,
+}
+
+
+def rows_visible_to(actor: Actor, queryset: QuerySet[Row]) -> QuerySet[Row]:
+    """Narrow a queryset of a table with ``visible_to`` to what the actor may see."""
+    seen: Any = queryset.visible_to(actor.user)  # type: ignore[attr-defined]
+    path = PROJECT_OF[queryset.model]
+    if actor.token_project_id is not None and path is not None:
+        seen = seen.filter(**{path: actor.token_project_id})
+    narrowed: QuerySet[Row] = seen
+    return narrowed
