@@ -7,6 +7,7 @@ only while the row still names it.
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections.abc import Iterator
@@ -14,19 +15,26 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from django.db import close_old_connections, connections, models
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connections, models
 from django.utils import timezone
 
 from governance.models import WorkStatus
 from governance.models.evaluations import QueuedWork
 
-LEASE = timedelta(seconds=30)
+logger = logging.getLogger(__name__)
+
 MOST_ATTEMPTS = 3
 Work = TypeVar("Work", bound=QueuedWork)
 
 
 class LeaseLost(Exception):
     """Another worker holds the row now. Whatever was computed is dropped."""
+
+
+def lease_length() -> timedelta:
+    """How long a worker may be silent before another one takes over its row."""
+    return timedelta(seconds=settings.COUNTERSIGN_LEASE_SECONDS)
 
 
 def claim(table: type[Work], pk: int) -> Work | None:
@@ -39,7 +47,7 @@ def claim(table: type[Work], pk: int) -> Work | None:
         .update(
             status=WorkStatus.RUNNING,
             lease_owner=owner,
-            lease_until=now + LEASE,
+            lease_until=now + lease_length(),
             started_at=now,
             attempts=models.F("attempts") + 1,
             progress="",
@@ -72,12 +80,17 @@ def tell_progress(work: QueuedWork, text: str) -> None:
 
 @contextmanager
 def kept_alive(work: QueuedWork) -> Iterator[None]:
-    """Renew the lease from a thread while the body runs."""
+    """Renew the lease from a thread while the body runs. A database that is away for a moment ends nothing: the next
+    renewal may still come in time, and when it does not, the row is somebody else's and this worker finds out."""
     stop = threading.Event()
+    length = lease_length()
 
     def renew() -> None:
-        while not stop.wait(LEASE.total_seconds() / 3):
-            hold(work).update(lease_until=timezone.now() + LEASE)
+        while not stop.wait(length.total_seconds() / 3):
+            try:
+                hold(work).update(lease_until=timezone.now() + length)
+            except DatabaseError as error:
+                logger.warning("the lease on %s could not be renewed: %s", work, error)
             close_old_connections()
         connections.close_all()
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 BROKERS = ("filesystem", "memory", "redis", "rediss", "amqp", "amqps")
+LONGEST_LEASE = 3600
 LONGEST_REAUTHENTICATION = 3600
 
 
@@ -60,6 +61,15 @@ def check_limits(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) 
                 "COUNTERSIGN_REAUTHENTICATION_SECONDS must lie between 1 and 3600.",
                 hint="A password typed longer ago than an hour is not fresh. The default is 300.",
                 id="portal.E004",
+            )
+        )
+    if not 1 <= settings.COUNTERSIGN_LEASE_SECONDS <= LONGEST_LEASE:
+        messages.append(
+            Error(
+                "COUNTERSIGN_LEASE_SECONDS must lie between 1 and 3600.",
+                hint="Shorter, and a busy worker is taken for dead; longer, and a dead one holds its work. "
+                "The default is 30.",
+                id="portal.E007",
             )
         )
     return messages

@@ -118,6 +118,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = read_broker_options(CELERY_BROKER_URL, COUNTER
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A missing broker must not hold up the person who asked: the sweep rings again.
 CELERY_TASK_PUBLISH_RETRY = False
+# A worker that has not been heard of for this long is taken for dead, and another one takes over its work.
+COUNTERSIGN_LEASE_SECONDS = env.float("COUNTERSIGN_LEASE_SECONDS", default=30)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
