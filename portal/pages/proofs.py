@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -42,9 +43,19 @@ class ProofReading:
     names_document: bool = False
 
     @property
+    def root(self) -> str:
+        return self.checkpoint.root.hex() if self.checkpoint else ""
+
+    @property
     def outcome(self) -> str:
         outcomes = {step.outcome for step in self.steps}
         return next((worst for worst in (BROKEN, OPEN) if worst in outcomes), HELD)
+
+
+def verify_command(document: str, receipt: str) -> str:
+    """What an auditor types to check a document against its receipt, far from this portal."""
+    key = read_vkey() or "KEY"
+    return f"python verifier.py receipt {quote(document)} {quote(receipt)} --key {quote(key)}"
 
 
 def read_proof(entry: AuditLogEntry) -> ProofReading:

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from portal.pages.views import datasets, home, log, people, projects, reports, session, tokens
+from portal.pages.views import (
+    datasets,
+    evaluations,
+    evidence,
+    home,
+    log,
+    models,
+    people,
+    projects,
+    reports,
+    requirements,
+    session,
+    signoff,
+    tokens,
+    versions,
+)
 
 app_name = "pages"
 
@@ -24,6 +39,7 @@ FRONT: list[URLPattern] = [
     path("versions/<int:version_pk>/reports/new/", reports.request_report, name="report-new"),
     path("log/", log.list_entries, name="log"),
     path("log/checkpoints/", log.list_checkpoints, name="log-checkpoints"),
+    path("log/verify/", log.verify_newest, name="log-verify"),
     path("log/checkpoint", log.show_checkpoint, name="log-checkpoint"),
     path("log/checkpoints/<int:size>", log.show_checkpoint, name="log-checkpoint-note"),
     path("log/<int:index>/", log.show_entry, name="log-entry"),
@@ -43,6 +59,32 @@ FRONT: list[URLPattern] = [
 ]
 
 # --- Models, versions, sign-off, evidence, evaluations ------------------------------------------------------
-MODELS: list[URLPattern] = []
+MODELS: list[URLPattern] = [
+    path("models/", models.show_list, name="models"),
+    path("models/new/", models.register, name="model-new"),
+    path("models/<int:pk>/", models.show, name="model"),
+    path("models/<int:pk>/describe/", models.describe, name="model-describe"),
+    path("models/<int:pk>/tier/", models.set_tier, name="model-tier"),
+    path("models/<int:pk>/requirements/new/", requirements.write, name="requirement-new"),
+    path("models/<int:pk>/requirements/generate/", requirements.generate, name="requirements-generate"),
+    path("requirements/<int:pk>/edit/", requirements.edit, name="requirement-edit"),
+    path("requirements/<int:pk>/withdraw/", requirements.withdraw, name="requirement-withdraw"),
+    path("models/<int:pk>/proof-of-concept/write/", requirements.write_proof_of_concept, name="proof-write"),
+    path("models/<int:pk>/proof-of-concept/decide/", requirements.decide_proof_of_concept, name="proof-decide"),
+    path("models/<int:pk>/versions/new/", versions.register, name="version-new"),
+    path("versions/<int:pk>/", versions.show, name="version"),
+    path("versions/<int:pk>/datasets/new/", versions.declare_use, name="dataset-use-new"),
+    path("versions/<int:pk>/submit/", signoff.submit, name="submit"),
+    path("versions/<int:pk>/sign/", signoff.sign, name="sign"),
+    path("versions/<int:pk>/waive/", signoff.waive, name="waive"),
+    path("versions/<int:pk>/promote/", signoff.promote, name="promote"),
+    path("versions/<int:pk>/retire/", signoff.retire, name="retire"),
+    path("versions/<int:pk>/evidence/new/", evidence.submit, name="evidence-new"),
+    path("evidence/<int:pk>/", evidence.show, name="evidence"),
+    path("evidence/<int:pk>/file", evidence.download, name="evidence-file"),
+    path("versions/<int:pk>/evaluations/new/", evaluations.ask, name="evaluation-new"),
+    path("evaluations/<int:pk>/", evaluations.show, name="evaluation"),
+    path("evaluations/<int:pk>/progress/", evaluations.watch, name="evaluation-progress"),
+]
 
 urlpatterns = [*FRONT, *MODELS]

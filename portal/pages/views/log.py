@@ -7,10 +7,12 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
 
 from governance import auditlog
 from governance.exceptions import NotSealedYet
+from governance.log_verification import verify_recent
 from governance.models import AuditLogEntry, Checkpoint, Project
 from governance.receipts import receipt_for
 from governance.signer_files import read_vkey
@@ -20,8 +22,9 @@ from portal.pages.forms.log import LogFilterForm
 from portal.pages.keyset import read_page
 from portal.pages.log_health import read_log_health
 from portal.pages.log_subjects import link_subjects
-from portal.pages.proofs import read_proof
+from portal.pages.proofs import read_proof, verify_command
 
+CHECKED_AT_ONCE = 200
 PLAIN = "text/plain; charset=utf-8"
 
 
@@ -56,6 +59,8 @@ def show_entry(request: HttpRequest, index: int) -> HttpResponse:
         "subjects": link_subjects(body),
         "proof": read_proof(entry),
         "vkey": read_vkey(),
+        "verify_command": verify_command("DOCUMENT", f"entry-{index}.receipt.json"),
+        "leaf_command": f"(printf '\\0'; cat entry-{index}.json) | sha256sum",
     }
     return render(request, "log/entry.html", context)
 
@@ -85,8 +90,25 @@ def download_body(request: HttpRequest, index: int) -> HttpResponse:
 @require_safe
 def list_checkpoints(request: HttpRequest) -> HttpResponse:
     """Signed sizes and roots. They say nothing of any project, so everybody signed in may keep them."""
+    return _render_checkpoints(request, {})
+
+
+@require_POST
+def verify_newest(request: HttpRequest) -> HttpResponse:
+    """Hash the newest entries again up to the signed root: bounded work. The whole log is ``manage.py verify_log``."""
+    result = {"verification": verify_recent(CHECKED_AT_ONCE), "verified_at": timezone.now()}
+    if request.headers.get("HX-Request"):
+        return render(request, "log/_verification.html", {**result, "limit": CHECKED_AT_ONCE})
+    return _render_checkpoints(request, result)
+
+
+def _render_checkpoints(request: HttpRequest, result: dict[str, Any]) -> HttpResponse:
+    page = read_page(request, Checkpoint.objects.all())
     context = {
-        "page": read_page(request, Checkpoint.objects.all()),
+        **result,
+        "limit": CHECKED_AT_ONCE,
+        "page": page,
+        "rows": [(checkpoint, bytes(checkpoint.root).hex()) for checkpoint in page.rows],
         "health": read_log_health(),
         "vkey": read_vkey(),
     }

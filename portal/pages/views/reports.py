@@ -17,6 +17,7 @@ from portal.actors import actor_of
 from portal.pages.forms.reports import ReportFilterForm, RequestReportForm
 from portal.pages.keyset import read_page
 from portal.pages.perform import no_store, perform
+from portal.pages.proofs import verify_command
 
 NAMES = ("version__model__project", "requested_by", "file")
 PDF = "application/pdf"
@@ -39,6 +40,7 @@ def show_report(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "report": report,
         "sealed_by": sealed_by,
+        "verify_command": verify_command(report.file_name, f"report-{pk}.receipt.json"),
         "may_request": may(actor, "request_report", report.version.model.project),
     }
     if request.headers.get("HX-Request"):
