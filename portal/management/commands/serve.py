@@ -68,10 +68,15 @@ class Command(BaseCommand):
         """Migrate and collect static files, where there is anything new."""
         pending = list_pending_migrations()
         if pending:
-            self.stdout.write(f"Preparing the database ({len(pending)} migrations)")
+            self.say(f"Preparing the database ({len(pending)} migrations)")
             call_command("migrate", interactive=False, verbosity=0)
         if collect_static_files():
-            self.stdout.write("Collected the static files")
+            self.say("Collected the static files")
+
+    def say(self, text: str) -> None:
+        """Print at once: what is still in a buffer when the supervisor takes over is lost."""
+        self.stdout.write(text)
+        self.stdout.flush()
 
 
 def collect_static_files() -> bool:
