@@ -15,7 +15,8 @@ from django.db import connection, models
 from django.utils import timezone
 
 from governance.actors import Actor
-from governance.canonical import canonical_bytes, check_log_profile
+from governance.canonical import CanonicalError, canonical_bytes, check_log_profile
+from governance.exceptions import InvalidInput
 from governance.merkle import Frontier, inclusion_proof, leaf_hash
 from governance.models import AuditLogEntry, Checkpoint, LogHead, LogNode, LogSubject, Membership, Project
 
@@ -62,7 +63,10 @@ def append(
     head = _lock_head()
     at = database_now()
     body = _body(head.size, type, at, actor, subject, project, others, data, reason)
-    check_log_profile(body)
+    try:
+        check_log_profile(body)
+    except CanonicalError as error:
+        raise InvalidInput(f"This does not fit into one entry of the audit log: {error.message}.") from error
     exact = canonical_bytes(body)
     leaf = leaf_hash(exact)
     entry = AuditLogEntry.objects.create(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ BUILT_IN = Path(__file__).parent / "requirement_templates"
 COMPARATORS = ("at_least", "at_most")
 DATASET_ROLES = ("training", "validation", "test")
 SEVERITIES = ("must", "should")
+NUMBER = re.compile(r"[-+0-9.eE]{1,40}", re.ASCII)
 LARGEST = Decimal("1e14")
+LONGEST_TEMPLATE = 100_000
 MOST_REQUIREMENTS = 100  # the log entry that makes them names each with its digest
 
 
@@ -45,10 +48,15 @@ def built_in_text(risk_tier: str) -> str:
 
 def parse_template(text: str) -> tuple[RequirementText, ...]:
     """Read a template: a list of requirements. Raises ``InvalidInput`` naming the requirement at fault."""
+    if len(text) > LONGEST_TEMPLATE:
+        raise InvalidInput(f"A template may have at most {LONGEST_TEMPLATE:,} characters.", field="text")
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InvalidInput(f"The template is not valid YAML: {error}", field="text") from None
+    except (RecursionError, ValueError):
+        # Nested past the interpreter's stack, or a date that no calendar has.
+        raise InvalidInput("The template cannot be read as YAML.", field="text") from None
     if not isinstance(raw, list) or not raw:
         raise InvalidInput("A template is a list of requirements.", field="text")
     if len(raw) > MOST_REQUIREMENTS:
@@ -62,10 +70,14 @@ def _requirement(raw: Any, where: str) -> RequirementText:
     criteria = raw.get("criteria") or []
     if not isinstance(criteria, list):
         raise InvalidInput(f"{where}: “criteria” must be a list.", field="text")
+    for key in ("title", "statement", "source"):
+        # YAML aliases make a small text an enormous value; only what is text already is written down.
+        if not isinstance(raw.get(key, ""), str):
+            raise InvalidInput(f"{where}: “{key}” must be text; put it in quotes.", field="text")
     return RequirementText(
-        str(raw["title"]),
-        str(raw["statement"]).strip(),
-        str(raw.get("source", "")),
+        raw["title"],
+        raw["statement"].strip(),
+        raw.get("source", ""),
         tuple(parse_criterion(item, f"{where}, criterion {number}") for number, item in enumerate(criteria, 1)),
     )
 
@@ -99,14 +111,15 @@ def _choice(raw: dict[str, Any], key: str, allowed: tuple[str, ...], where: str)
 
 def _threshold(value: Any, where: str) -> Decimal:
     try:
-        threshold = Decimal(str(value))
-    except InvalidOperation:
-        threshold = Decimal("NaN")
-    if isinstance(value, bool) or not threshold.is_finite() or abs(threshold) > LARGEST:
+        threshold = Decimal(str(value)) if NUMBER.fullmatch(str(value)) else Decimal("NaN")
+        is_number = threshold.is_finite() and abs(threshold) <= LARGEST
+    except ArithmeticError:  # an exponent beyond every number
+        is_number = False
+    if not is_number:
         raise InvalidInput(f"{where}: “threshold” must be a number.", field="criteria")
     if threshold != round(threshold, 9):
         raise InvalidInput(f"{where}: “threshold” has more than nine decimal places.", field="criteria")
-    return threshold
+    return threshold or Decimal(0)  # a zero without its exponent
 
 
 def speak_criteria(criteria: Iterable[Any]) -> list[list[str]]:

@@ -124,9 +124,10 @@ def vocabulary() -> list[dict[str, str]]:
     from audits.disparities import DISPARITIES
     from audits.metrics import EXPLANATION_METRICS, METRICS
 
+    known: list[Any] = [*METRICS.values(), *DISPARITIES.values(), *EXPLANATION_METRICS.values()]
     return [
         {"name": item.name, "title": item.title, "direction": item.direction, "definition": item.definition}
-        for item in (*METRICS.values(), *DISPARITIES.values(), *EXPLANATION_METRICS.values())
+        for item in known
     ]
 
 

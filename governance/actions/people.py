@@ -208,7 +208,9 @@ def create_token(
 
 @transaction.atomic
 def revoke_token(token: ApiToken, *, actor: Actor) -> ApiToken:
-    """End a token at once: its owner's, or anybody's for an organisation administrator."""
+    """End a token at once: its owner's, or anybody's for an organisation administrator. A token ends only itself."""
+    if actor.authentication == API_TOKEN and actor.token_prefix != token.prefix:
+        raise NotPermitted("A token ends only itself: sign in as a person.", code="person_needed")
     if token.user_id != actor.user.pk and not actor.user.is_organisation_administrator:
         raise NotPermitted("This token is not yours.")
     token = ApiToken.objects.select_for_update().get(pk=token.pk)

@@ -34,7 +34,10 @@ class PeopleQuerySet(models.QuerySet["User"]):
         return people.filter(models.Q(pk=user.pk) | models.Q(pk__in=shared.values("user_id")))
 
 
-class PeopleManager(UserManager.from_queryset(PeopleQuerySet)):  # type: ignore[misc]
+class PeopleManager(UserManager["User"]):
+    def get_queryset(self) -> PeopleQuerySet:
+        return PeopleQuerySet(self.model, using=self._db)
+
     def system(self) -> User:
         """The user that automatic work is recorded under. It cannot sign in and holds no role."""
         return self.get_or_create(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from rest_framework.exceptions import NotFound
 from rest_framework.fields import empty
@@ -78,9 +78,7 @@ class ApiView(APIView):
             raise NotPermitted("This token lacks the scope “read”.", code="scope_missing")
         refuse_unknown(frozenset(self.filters) | (PAGE_PARAMETERS if self.is_list else frozenset()), request)
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["X-Request-Id"] = request_id_of(request)
         response["Cache-Control"] = "no-store"

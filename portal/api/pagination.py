@@ -6,7 +6,6 @@ import base64
 import binascii
 from typing import Any
 
-from django.db.models import Model, QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -25,7 +24,7 @@ class KeysetPagination(BasePagination):
 
     next_url: str | None = None
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> list[Model]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         limit = _read_limit(request)
         last = request.query_params.get("cursor")
         if last is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, Any, ClassVar
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -32,7 +32,7 @@ class LengthRequired(APIException):
 class StrictJSONParser(BaseParser):
     """JSON that can be read in one way only (governance.canonical.parse_strict)."""
 
-    media_type: ClassVar[str] = "application/json"
+    media_type = "application/json"
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         check_charset(parser_context["request"])
@@ -96,7 +96,7 @@ def _too_large() -> TooLarge:
     return TooLarge(f"The file is larger than the limit of {settings.COUNTERSIGN_UPLOAD_LIMIT:,} bytes.", field="file")
 
 
-def read_upload(request: Any) -> tuple[Any, UploadedFile | None]:
+def read_upload(request: Any) -> tuple[Any, UploadedFile[Any] | None]:
     """Return a body's fields as JSON values and its file, if it is multipart and has one.
 
     The fields come as one JSON object in ``metadata``, or one by one: then those in JSON_FIELDS are written as JSON
@@ -110,7 +110,7 @@ def read_upload(request: Any) -> tuple[Any, UploadedFile | None]:
     stray = sorted(set(files) - {"file"})
     if stray or len(files.getlist("file")) > 1:
         raise ValidationError({stray[0][:80] if stray else "file": "Send one file, in the field “file”."})
-    fields = {name: data[name] for name in data if name not in files}
+    fields = {name: str(data[name]) for name in data if name not in files}
     if "metadata" not in fields:
         return {name: _read_field(name, value) for name, value in fields.items()}, files.get("file")
     if len(fields) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -53,7 +53,7 @@ class PortalSchema(AutoSchema):
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         return str(super().get_serializer_name(serializer, direction)).removesuffix("Shape")
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Any]:
         if self.method == "GET":
             return [
                 OpenApiParameter(name, dict(item.schema), description=item.description)
@@ -79,11 +79,11 @@ class PortalSchema(AutoSchema):
         return parameters
 
 
-class TokenScheme(OpenApiAuthenticationExtension):
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the token is described in the OpenAPI document."""
 
-    target_class: ClassVar[str] = "portal.api.auth.TokenAuthentication"
-    name: ClassVar[str] = "token"
+    target_class = "portal.api.auth.TokenAuthentication"
+    name = "token"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         return {

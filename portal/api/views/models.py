@@ -56,7 +56,7 @@ class ModelsView(ApiView):
         return answer_model(self, model.pk, status=201, location="api-model")
 
     def _find_owner(self, username: str) -> User:
-        owner = self.visible(User.objects.all()).filter(username__iexact=username).first()
+        owner: User | None = self.visible(User.objects.all()).filter(username__iexact=username).first()
         if owner is None:
             raise InvalidInput(f"Nobody you share a project with has the login “{username[:150]}”.", field="owner")
         return owner

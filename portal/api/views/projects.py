@@ -78,7 +78,7 @@ class MembershipsView(ApiView):
 
 
 def find_person(username: str, field: str = "username") -> User:
-    user = User.objects.filter(username__iexact=username, is_system=False).first()
+    user: User | None = User.objects.filter(username__iexact=username, is_system=False).first()
     if user is None:
         raise InvalidInput(f"Nobody has the login “{username[:150]}”.", field=field)
     return user

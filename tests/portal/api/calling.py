@@ -25,28 +25,28 @@ class Caller:
     headers: dict[str, str] = field(default_factory=dict)
     client: Client = field(default_factory=lambda: Client(raise_request_exception=False))
 
-    def get(self, path: str, **headers: str) -> HttpResponse:
+    def get(self, path: str, **headers: str) -> Any:
         return self.client.get(ROOT + path, headers=self.headers | spelt(headers))
 
-    def send(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         given = self.headers | spelt(headers)
         content_type = given.pop("Content-Type", "application/json")
         return self.client.generic(method, ROOT + path, raw, content_type, headers=given)
 
-    def post(self, path: str, body: Any = None, **headers: str) -> HttpResponse:
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
         return self.send("POST", path, body, **headers)
 
-    def put(self, path: str, body: Any = None, **headers: str) -> HttpResponse:
+    def put(self, path: str, body: Any = None, **headers: str) -> Any:
         return self.send("PUT", path, body, **headers)
 
-    def patch(self, path: str, body: Any = None, **headers: str) -> HttpResponse:
+    def patch(self, path: str, body: Any = None, **headers: str) -> Any:
         return self.send("PATCH", path, body, **headers)
 
-    def delete(self, path: str, **headers: str) -> HttpResponse:
+    def delete(self, path: str, **headers: str) -> Any:
         return self.send("DELETE", path, **headers)
 
-    def upload(self, path: str, fields: dict[str, Any], **headers: str) -> HttpResponse:
+    def upload(self, path: str, fields: dict[str, Any], **headers: str) -> Any:
         return self.client.post(ROOT + path, fields, headers=self.headers | spelt(headers))
 
 
