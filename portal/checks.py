@@ -16,7 +16,6 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 BROKERS = ("filesystem", "memory", "redis", "rediss", "amqp", "amqps")
 LONGEST_LEASE = 3600
 LONGEST_REAUTHENTICATION = 3600
-SHORTEST_LEASE = 3
 
 
 @register(Tags.security)
@@ -62,14 +61,6 @@ def check_limits(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) 
                 "COUNTERSIGN_REAUTHENTICATION_SECONDS must lie between 1 and 3600.",
                 hint="A password typed longer ago than an hour is not fresh. The default is 300.",
                 id="portal.E004",
-            )
-        )
-    if settings.COUNTERSIGN_LEASE_SECONDS < SHORTEST_LEASE:
-        messages.append(
-            Error(
-                "COUNTERSIGN_LEASE_SECONDS is below three seconds: work would be taken from workers that live.",
-                hint="Leave out the variable; the default is 30.",
-                id="portal.E007",
             )
         )
     if not 1 <= settings.COUNTERSIGN_LEASE_SECONDS <= LONGEST_LEASE:

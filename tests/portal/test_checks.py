@@ -31,7 +31,6 @@ from portal.checks import (
         (check_limits, "COUNTERSIGN_REAUTHENTICATION_SECONDS", 3601, "portal.E004"),
         (check_limits, "COUNTERSIGN_LEASE_SECONDS", 0.5, "portal.E007"),
         (check_limits, "COUNTERSIGN_LEASE_SECONDS", 3601, "portal.E007"),
-        (check_limits, "COUNTERSIGN_LEASE_SECONDS", 2.9, "portal.E007"),
         (check_broker, "CELERY_BROKER_URL", "sqs://queue", "portal.E005"),
     ],
 )
