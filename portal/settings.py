@@ -54,8 +54,6 @@ WSGI_APPLICATION = "portal.wsgi.application"
 # --- Limits -----------------------------------------------------------------------------------
 
 COUNTERSIGN_UPLOAD_LIMIT = env.int("COUNTERSIGN_UPLOAD_LIMIT", default=200 * 1024 * 1024)
-# How long a typed password counts as fresh when signing off.
-COUNTERSIGN_REAUTHENTICATION_SECONDS = env.int("COUNTERSIGN_REAUTHENTICATION_SECONDS", default=300)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_TEMP_DIR = str(COUNTERSIGN_DATA / "incoming")
 FILE_UPLOAD_PERMISSIONS = 0o600
