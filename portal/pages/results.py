@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from governance import runner
 from governance.models import Evaluation, EvaluationKind, WorkStatus
 
 # The rates a reviewer reads first; the result document holds all of them.
@@ -42,10 +43,12 @@ class Number:
 
 @dataclass(frozen=True)
 class GroupRow:
+    """``labelled`` pairs the title of each rate with its number."""
+
     population: str
     n: int
     is_small: bool
-    numbers: tuple[Number, ...]
+    labelled: tuple[tuple[Any, Number], ...]
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,14 @@ def present(evaluation: Evaluation) -> dict[str, Any]:
     return shown | _present_explanation(result)
 
 
+def draw_charts(evaluation: Evaluation) -> list[tuple[str, Any]]:
+    """The charts of a finished evaluation with their ids. The page draws them in its own colours, light or dark."""
+    if evaluation.status != WorkStatus.SUCCEEDED:
+        return []
+    charts = runner.charts(evaluation, "light")
+    return [(f"chart-{evaluation.pk}-{number}", chart) for number, chart in enumerate(charts, 1)]
+
+
 def _present_bias_audit(result: dict[str, Any]) -> dict[str, Any]:
     rates = [name for name in RATES if name in result["overall"]]
     overall = _read_group(result["overall"] | {"population": str(_("Everybody"))}, rates)
@@ -101,10 +112,11 @@ def _read_grouping(item: dict[str, Any], rates: list[str]) -> GroupingView:
 
 
 def _read_group(group: dict[str, Any], rates: list[str]) -> GroupRow:
-    numbers = tuple(
-        _number(group.get(name), group["intervals"].get(name), group["reasons"].get(name)) for name in rates
+    labelled = tuple(
+        (RATES[name], _number(group.get(name), group["intervals"].get(name), group["reasons"].get(name)))
+        for name in rates
     )
-    return GroupRow(group["population"], group["n"], group["below_minimum_size"], numbers)
+    return GroupRow(group["population"], group["n"], group["below_minimum_size"], labelled)
 
 
 def _read_disparity(name: str, item: dict[str, Any], reading: dict[str, float | None]) -> DisparityRow:

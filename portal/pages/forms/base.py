@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django import forms
+from django.forms.utils import ErrorDict
 
-from governance.exceptions import GovernanceError
+from governance.exceptions import GovernanceError, StaleReading
 from governance.findings import Finding
 
 
 class PageForm(forms.Form):
-    """``status`` is the HTTP status of the page that shows it; ``findings`` are those that refused the action.
+    """``status`` is the HTTP status of the page that shows it; ``refusal`` is why an action refused what was given, and
+    ``findings`` are those it named.
 
     ``names`` maps the action's field names to the form's where they differ.
     """
 
     names: ClassVar[dict[str, str]] = {}
     status: int = 200
+    refusal: GovernanceError | None = None
     findings: tuple[Finding, ...] = ()
+    recorded: list[tuple[Any, Any]] | None = None
 
     def refuse(self, error: GovernanceError, status: int) -> None:
         """Show the refusal at its field, or above the form where it belongs to none."""
         name = self.names.get(error.field or "", error.field or "")
         self.add_error(name if name in self.fields else None, error.message)
         self.status = status
+        self.refusal = error
         self.findings = tuple(getattr(error, "findings", ()))
+
+    def reread(self, recorded: Mapping[str, Any]) -> None:
+        """After an edit of an older reading was refused: keep the user's text, show beside it what is ``recorded`` now,
+        and let a second save replace that knowingly. ``recorded`` holds the present ``revision``."""
+        if not isinstance(self.refusal, StaleReading):
+            return
+        posted = self.data.copy()
+        posted["revision"] = str(recorded["revision"])
+        self.data = posted
+        self.recorded = [(self.fields[name].label, text) for name, text in recorded.items() if name != "revision"]
 
 
 class RowsForm(PageForm):
     """A form with repeated rows below it. ``rows`` is a formset; a button named ``add_row`` asks for one more."""
 
     rows: forms.BaseFormSet[forms.Form]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.wants_row:
+            self._errors = ErrorDict()  # nobody has finished yet, so nothing is wrong yet
 
     def is_valid(self) -> bool:
         return all([super().is_valid(), self.rows.is_valid()])
@@ -51,16 +72,20 @@ class RowsForm(PageForm):
 
 def bind_rows(
     formset: type[forms.BaseFormSet[forms.Form]],
-    data: object,
+    data: Any,
     *,
-    initial: list[dict[str, object]] | None = None,
-    form_kwargs: dict[str, object] | None = None,
+    initial: list[dict[str, Any]] | None = None,
+    form_kwargs: dict[str, Any] | None = None,
 ) -> forms.BaseFormSet[forms.Form]:
     """The formset over posted data, with one more row where ``add_row`` was pressed; or over what is recorded."""
     if not data:
         return formset(initial=initial, form_kwargs=form_kwargs)
-    posted = data.copy()  # type: ignore[attr-defined]
-    if "add_row" in posted:
-        key = "form-TOTAL_FORMS"
-        posted[key] = str(int(posted.get(key) or 0) + 1) if (posted.get(key) or "0").isdigit() else "1"
-    return formset(posted, initial=initial, form_kwargs=form_kwargs)
+    if "add_row" not in data:
+        return formset(data, initial=initial, form_kwargs=form_kwargs)
+    posted = data.copy()
+    total = posted.get("form-TOTAL_FORMS", "")
+    posted["form-TOTAL_FORMS"] = str(int(total) + 1) if total.isascii() and total.isdigit() else "1"
+    rows = formset(posted, initial=initial, form_kwargs=form_kwargs)
+    for row in rows.forms:
+        row._errors = ErrorDict()
+    return rows

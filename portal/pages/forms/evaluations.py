@@ -15,6 +15,11 @@ PLAIN = {"spellcheck": "false", "autocapitalize": "off"}
 NUMBER = {"inputmode": "decimal"}
 
 
+def split_names(text: str) -> list[str]:
+    """Column names separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 class EvaluationForm(PageForm):
     """Which evidence, on which data."""
 
@@ -35,7 +40,11 @@ class EvaluationForm(PageForm):
         uses = version.dataset_uses.select_related("dataset_version__dataset").order_by("role", "pk")
         self.roles = {f"{use.role}:{use.dataset_version_id}": use for use in uses}
         choices = [
-            (key, _("%(dataset)s, %(role)s data") % {"dataset": use.dataset_version, "role": use.get_role_display().lower()})
+            (
+                key,
+                _("%(dataset)s, %(role)s data")
+                % {"dataset": use.dataset_version, "role": use.get_role_display().lower()},
+            )
             for key, use in self.roles.items()
         ]
         preferred = next((key for key in self.roles if key.startswith(DatasetRole.TEST)), None)
@@ -67,21 +76,25 @@ class EvaluationForm(PageForm):
 
 class BiasAuditForm(EvaluationForm):
     kind = EvaluationKind.BIAS_AUDIT
-    y_true = forms.CharField(label=_("True label"), max_length=1_024, initial="y_true", widget=forms.TextInput(PLAIN))
-    y_pred = forms.CharField(label=_("Prediction"), max_length=1_024, initial="y_pred", widget=forms.TextInput(PLAIN))
-    y_score = forms.CharField(label=_("Score"), max_length=1_024, required=False, widget=forms.TextInput(PLAIN))
-    weight = forms.CharField(label=_("Weight"), max_length=1_024, required=False, widget=forms.TextInput(PLAIN))
-    id = forms.CharField(label=_("Row id"), max_length=1_024, required=False, widget=forms.TextInput(PLAIN))
+    y_true = forms.CharField(
+        label=_("True label"), max_length=1_024, initial="y_true", widget=forms.TextInput(attrs=PLAIN)
+    )
+    y_pred = forms.CharField(
+        label=_("Prediction"), max_length=1_024, initial="y_pred", widget=forms.TextInput(attrs=PLAIN)
+    )
+    y_score = forms.CharField(label=_("Score"), max_length=1_024, required=False, widget=forms.TextInput(attrs=PLAIN))
+    weight = forms.CharField(label=_("Weight"), max_length=1_024, required=False, widget=forms.TextInput(attrs=PLAIN))
+    id = forms.CharField(label=_("Row id"), max_length=1_024, required=False, widget=forms.TextInput(attrs=PLAIN))
     positive_label = forms.CharField(
         label=_("Positive label"),
         max_length=1_024,
         initial="1",
-        widget=forms.TextInput(PLAIN),
+        widget=forms.TextInput(attrs=PLAIN),
         help_text=_("The value that means “selected”, exactly as the file writes it."),
     )
     sensitive = forms.CharField(
         label=_("Sensitive features"),
-        widget=forms.TextInput(PLAIN),
+        widget=forms.TextInput(attrs=PLAIN),
         help_text=_("Columns that define groups, separated by commas."),
     )
     missing = forms.ChoiceField(
@@ -94,7 +107,10 @@ class BiasAuditForm(EvaluationForm):
         ],
     )
     minimum_group_size = forms.IntegerField(
-        label=_("Smallest group judged"), initial=20, min_value=1, help_text=_("Smaller groups are shown, never judged.")
+        label=_("Smallest group judged"),
+        initial=20,
+        min_value=1,
+        help_text=_("Smaller groups are shown, never judged."),
     )
     draws = forms.IntegerField(label=_("Resamples"), initial=1_000, min_value=100)
     seed = forms.IntegerField(label=_("Seed"), initial=0, min_value=0)
@@ -108,12 +124,11 @@ class BiasAuditForm(EvaluationForm):
 
     def spec(self) -> dict[str, Any]:
         given = self.cleaned_data
-        sensitive = [name.strip() for name in given["sensitive"].split(",") if name.strip()]
         return {
             "task": "binary",
             "columns": self.filled(*self.COLUMNS),
             "positive_label": given["positive_label"],
-            "sensitive": sensitive,
+            "sensitive": split_names(given["sensitive"]),
             "minimum_group_size": given["minimum_group_size"],
             "intervals": {"draws": given["draws"], "level": 0.95},
             "seed": given["seed"],
@@ -124,11 +139,17 @@ class BiasAuditForm(EvaluationForm):
 class ExplanationForm(EvaluationForm):
     kind = EvaluationKind.EXPLANATION
     id = forms.CharField(
-        label=_("Row id"), max_length=1_024, required=False, initial="row_id", widget=forms.TextInput(PLAIN)
+        label=_("Row id"), max_length=1_024, required=False, initial="row_id", widget=forms.TextInput(attrs=PLAIN)
     )
-    output = forms.CharField(label=_("Model output"), max_length=1_024, initial="output", widget=forms.TextInput(PLAIN))
+    output = forms.CharField(
+        label=_("Model output"), max_length=1_024, initial="output", widget=forms.TextInput(attrs=PLAIN)
+    )
     base = forms.CharField(
-        label=_("Base value"), max_length=1_024, required=False, initial="base_value", widget=forms.TextInput(PLAIN)
+        label=_("Base value"),
+        max_length=1_024,
+        required=False,
+        initial="base_value",
+        widget=forms.TextInput(attrs=PLAIN),
     )
     base_value = forms.FloatField(
         label=_("or one base value for all rows"), required=False, widget=forms.TextInput(attrs=NUMBER)
@@ -139,13 +160,23 @@ class ExplanationForm(EvaluationForm):
         widget=forms.TextInput(attrs=NUMBER),
         help_text=_("The output at which a decision turns; the row nearest to it is shown as borderline."),
     )
+    sensitive = forms.CharField(
+        label=_("Sensitive features"),
+        required=False,
+        widget=forms.TextInput(attrs=PLAIN),
+        help_text=_("Columns of the submitted predictions; importance is then shown for each group."),
+    )
+    prediction_id = forms.CharField(
+        label=_("Row id in the predictions"), max_length=1_024, required=False, widget=forms.TextInput(attrs=PLAIN)
+    )
     explainer = forms.CharField(label=_("Explainer"), max_length=200, required=False)
     background = forms.CharField(label=_("Background data"), max_length=200, required=False)
 
     def spec(self) -> dict[str, Any]:
         return {
             "columns": self.filled("id", "output", "base"),
-            **self.filled("base_value", "threshold", "explainer", "background"),
+            **self.filled("base_value", "threshold", "prediction_id", "explainer", "background"),
+            **({"sensitive": split_names(self.cleaned_data["sensitive"])} if self.cleaned_data["sensitive"] else {}),
         }
 
 

@@ -97,9 +97,7 @@ class ProofOfConceptForm(RowsForm):
         self, data: Any = None, *, evaluations: Any, criteria: list[dict[str, Any]] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(data, **kwargs)
-        self.rows = bind_rows(
-            SuccessCriterionRows, data, initial=criteria, form_kwargs={"evaluations": evaluations}
-        )
+        self.rows = bind_rows(SuccessCriterionRows, data, initial=criteria, form_kwargs={"evaluations": evaluations})
 
 
 class ProofOfConceptDecisionForm(PageForm):

@@ -74,7 +74,7 @@ class SignOffForm(DigestForm):
 
     @property
     def suggestions(self) -> dict[str, str]:
-        """"role:decision" -> the suggested sentence, for the page's script."""
+        """ "role:decision" -> the suggested sentence, for the page's script."""
         return {f"{role}:{decision}": str(text) for (role, decision), text in MEANINGS.items()}
 
     def clean(self) -> dict[str, Any]:

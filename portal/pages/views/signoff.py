@@ -1,0 +1,224 @@
+"""Putting one's name to something: submitting, signing, waiving, promoting, retiring."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from governance.actions import promotion, signoff
+from governance.dossier_items import CONTRIBUTING, changed_items
+from governance.exceptions import GovernanceError, StaleReading
+from governance.lifecycle import next_state
+from governance.models import AuditLogEntry, DossierSnapshot, LogHead, ModelVersion, PocDecision
+from governance.permissions import authorise, roles_of
+from governance.policy import SIGNING_ROLES
+from portal.actors import actor_of
+from portal.log_sentences import tell
+from portal.pages.forms.base import PageForm
+from portal.pages.forms.models import ConfirmForm, ReasonForm
+from portal.pages.forms.signoff import DigestForm, PromoteForm, SignOffForm, WaiverForm
+from portal.pages.perform import no_store, perform
+from portal.pages.views.versions import Page, get_version
+
+CHANGING = (*CONTRIBUTING, "evaluation.completed", "evaluation.failed")
+
+
+def open_page(request: HttpRequest, pk: int) -> Page:
+    return Page(get_version(request, pk), actor_of(request))
+
+
+def find_obstacle(page: Page, step: str, verb: str, *, separate: bool = False) -> str:
+    """Why this person cannot take the step now, in the record office's own words; empty if nothing stands in the way.
+
+    Only said early: the action asks everything again.
+    """
+    try:
+        authorise(page.actor, verb, page.version.model.project)
+        next_state(step, page.version.state)
+    except GovernanceError as error:
+        return error.message
+    if separate and page.is_contributor:
+        return _("You contributed to this dossier, so somebody else must do this.")
+    return ""
+
+
+def log_size() -> int:
+    """How many entries the log holds: the moment of a reading, for saying later what came after it."""
+    return LogHead.objects.filter(pk=1).values_list("size", flat=True).first() or 0
+
+
+@no_store
+def sign(request: HttpRequest, pk: int) -> HttpResponse:
+    """Sign the dossier whose digest the page shows."""
+    read_index, page = log_size(), open_page(request, pk)
+    held = roles_of(page.actor.user, page.version.model.project)
+    roles = [role for role in SIGNING_ROLES if role in held]
+    form = SignOffForm(request.POST or None, roles=roles, initial=_reading_of(page, read_index))
+    if request.method == "POST":
+        signed = perform(request, form, lambda: signoff.sign_off(page.version, **_given(form), actor=page.actor))
+        if signed is not None:
+            messages.success(
+                request, _("Signed. Your sign-off is entry %(index)s of the log.") % {"index": signed.log_index}
+            )
+            return redirect(reverse("pages:version", args=[pk]) + "?tab=sign-offs")
+        if isinstance(form.refusal, StaleReading):
+            return show_stale(request, page, form, "sign")
+    context = {
+        "form": form,
+        "obstacle": find_obstacle(page, "sign", "sign_off", separate=True),
+        "contributions": page.reading.contributions_of(page.actor.user.pk),
+        "last_word": page.reading.last_word_of(page.actor.user.pk),
+    }
+    return _show(request, "signoff/sign.html", page, context, status=form.status)
+
+
+@no_store
+def promote(request: HttpRequest, pk: int) -> HttpResponse:
+    """Release the version into the environment its policy speaks of."""
+    read_index, page = log_size(), open_page(request, pk)
+    environment = page.reading.dossier.policy.environment
+    initial = _reading_of(page, read_index) | {"environment": environment}
+    form = PromoteForm(request.POST or None, initial=initial)
+    if request.method == "POST":
+        release = perform(request, form, lambda: promotion.promote(page.version, **_given(form), actor=page.actor))
+        if release is not None:
+            messages.success(request, _("%(release)s is released.") % {"release": release})
+            return redirect("pages:version", pk)
+        if isinstance(form.refusal, StaleReading):
+            return show_stale(request, page, form, "promote")
+    context = {
+        "form": form,
+        "environment": environment,
+        "obstacle": find_obstacle(page, "promote", "promote", separate=True),
+        "replaced": page.version.model.releases.live().filter(environment=environment).select_related("version__model"),
+    }
+    return _show(request, "signoff/promote.html", page, context, status=form.status)
+
+
+def _given(form: DigestForm) -> dict[str, Any]:
+    return {name: value for name, value in form.cleaned_data.items() if name != "read_index"}
+
+
+def _reading_of(page: Page, read_index: int) -> dict[str, Any]:
+    return {"dossier_digest": page.reading.dossier.digest, "read_index": read_index}
+
+
+def show_stale(request: HttpRequest, page: Page, form: DigestForm, address: str) -> HttpResponse:
+    """The dossier changed between reading and signing: say exactly what, and lose nothing that was typed."""
+    seen = DossierSnapshot.objects.filter(pk=form["dossier_digest"].value(), version=page.version).first()
+    typed = [(form[name].label, form[name].value()) for name in ("meaning", "reason") if name in form.fields]
+    context = {
+        "seen_digest": form["dossier_digest"].value(),
+        "changed": changed_items(_document(seen), page.reading.dossier.document) if seen else (),
+        "changes": [(entry, tell(entry)) for entry in list_changes(page, _read_index(form))],
+        "typed": [(label, text) for label, text in typed if text],
+        "again_url": reverse(f"pages:{address}", args=[page.version.pk]),
+    }
+    return _show(request, "signoff/stale.html", page, context, status=409)
+
+
+def _read_index(form: DigestForm) -> int:
+    """Where the log ended when the form was drawn; a form without it shows no entry rather than all."""
+    index = form.cleaned_data.get("read_index")
+    return log_size() if index is None else int(index)
+
+
+def _document(snapshot: DossierSnapshot) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(snapshot.document)
+    return document
+
+
+def list_changes(page: Page, since: int) -> list[AuditLogEntry]:
+    """The log's entries that changed what this dossier reads, from an index on."""
+    entries = AuditLogEntry.objects.filter(type__in=CHANGING, index__gte=since).select_related("actor")
+    about_version = entries.about("version", page.version.pk)
+    other_versions = ModelVersion.objects.filter(model=page.version.model_id).exclude(pk=page.version.pk)
+    elsewhere = AuditLogEntry.objects.filter(
+        subjects__kind="version", subjects__object_id__in=other_versions.values("pk")
+    )
+    about_model = entries.about("model", page.version.model_id).exclude(pk__in=elsewhere.values("pk"))
+    return sorted({*about_version, *about_model}, key=lambda entry: entry.index)
+
+
+def submit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put a version before its reviewers."""
+    page = open_page(request, pk)
+    form = ConfirmForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        submitted = perform(request, form, lambda: signoff.submit_version(page.version, actor=page.actor))
+        if submitted is not None:
+            messages.success(request, _("%(version)s is in review.") % {"version": submitted})
+            return redirect("pages:version", pk)
+    poc = page.reading.dossier.proof_of_concept
+    context = {
+        "form": form,
+        "obstacle": find_obstacle(page, "submit", "submit_version"),
+        "has_go": poc is not None and poc.decision == PocDecision.GO,
+    }
+    return _show(request, "signoff/submit.html", page, context, status=form.status)
+
+
+@no_store
+def waive(request: HttpRequest, pk: int) -> HttpResponse:
+    """Accept a named gap until a date."""
+    page = open_page(request, pk)
+    open_findings = [row.finding for row in page.reading.rows.values() if row.can_be_waived]
+    form = WaiverForm(
+        request.POST or None, findings=open_findings, initial={"finding_key": request.GET.get("finding", "")}
+    )
+    if request.method == "POST":
+        waiver = perform(
+            request, form, lambda: signoff.grant_waiver(page.version, **form.cleaned_data, actor=page.actor)
+        )
+        if waiver is not None:
+            messages.success(request, _("Waived until %(day)s.") % {"day": f"{waiver.expires_at:%Y-%m-%d}"})
+            return redirect("pages:version", pk)
+    context = {
+        "form": form,
+        "obstacle": find_obstacle(page, "amend", "grant_waiver"),
+        "open_findings": open_findings,
+    }
+    return _show(request, "signoff/waive.html", page, context, status=form.status)
+
+
+def retire(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take a version out of use."""
+    page = open_page(request, pk)
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST":
+        retired = perform(
+            request,
+            form,
+            lambda: promotion.retire_version(page.version, reason=form.cleaned_data["reason"], actor=page.actor),
+        )
+        if retired is not None:
+            messages.success(request, _("%(version)s is retired.") % {"version": retired})
+            return redirect("pages:version", pk)
+    context = {
+        "form": form,
+        "obstacle": find_obstacle(page, "retire", "retire"),
+        "live_releases": list(page.version.releases.live()),
+    }
+    return _show(request, "signoff/retire.html", page, context, status=form.status)
+
+
+def _show(request: HttpRequest, template: str, page: Page, context: dict[str, Any], *, status: int) -> HttpResponse:
+    """Draw a page that stands on the dossier. One that offers no form answers as a refusal would."""
+    shared = {
+        "version": page.version,
+        "reading": page.reading,
+        "dossier": page.reading.dossier,
+        "decision": page.reading.decision,
+        "form_findings": _findings_of(context.get("form")),
+    }
+    return render(request, template, shared | context, status=status)
+
+
+def _findings_of(form: PageForm | None) -> tuple[Any, ...]:
+    return form.findings if form is not None else ()
