@@ -69,7 +69,7 @@ def read_attributions(path: Path, spec: ExplanationSpec, *, limits: Limits = LIM
 
 def _choose_features(file: TableFile, spec: ExplanationSpec) -> tuple[str, ...]:
     """Return the columns that hold SHAP values."""
-    taken = {*spec.columns.values(), *spec.sensitive}
+    taken = set(spec.columns.values())
     features = spec.features or tuple(
         name for name in file.columns if name not in taken and not name.startswith(VALUE_PREFIX)
     )

@@ -129,13 +129,16 @@ class Comparer:
         bottom = min(known, key=lambda bound: (bound.value, bound.low))
         difference = range_interval(values, drawn, self._settings.level)
         pair = subtract(top, bottom)
-        difference = difference._replace(high=max(difference.high, pair.high))
+        difference = difference._replace(
+            low=max(0.0, min(difference.low, pair.low)), high=max(difference.high, pair.high)
+        )
         if top.value <= 0 or bottom.low < 0:
             return difference, None
         ratio = range_ratio_interval(values, drawn, self._settings.level)
         pair = divide_bounded(bottom, top)
-        high = min(1.0, pair.high) if bottom.value == 0 else ratio.high
-        return difference, ratio._replace(low=min(ratio.low, pair.low), high=high)
+        # A lowest rate of 0 is 0 in every resample; only the closed form knows its limit.
+        high = pair.high if bottom.value == 0 else max(ratio.high, pair.high)
+        return difference, ratio._replace(low=min(ratio.low, pair.low), high=min(1.0, high))
 
     def _draw_metric(self, name: str, groups: Sequence[Group], bounds: Sequence[Bounded]) -> NDArray[np.float64]:
         """Return resampled values of a metric: draws x groups."""

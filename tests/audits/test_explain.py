@@ -85,7 +85,7 @@ def test_run_explanation_of_four_rows_equals_the_count_by_hand(tmp_path: Path) -
     assert [(part["role"], part["id"]) for part in found["local"]] == [
         ("largest output", "p3"),
         ("smallest output", "p2"),
-        ("median output", "p4"),
+        ("median output", "p1"),
     ]
     assert found["local"][0]["contributions"] == [
         {"feature": "age", "shap": 0.75, "value": 70.0},
@@ -231,3 +231,12 @@ def test_the_beeswarm_sample_is_small_and_repeatable(tmp_path: Path) -> None:
 def test_the_row_nearest_the_threshold_is_the_borderline_one(tmp_path: Path) -> None:
     found = explain(tmp_path, OWN, threshold=0.3)
     assert [(part["role"], part["id"]) for part in found["local"]][2] == ("borderline", "p1")
+
+
+def test_a_sensitive_feature_may_also_be_explained(tmp_path: Path) -> None:
+    predictions = write(tmp_path / "predictions.csv", "row_id,age\np1,old\np2,young\np3,old\np4,old\n")
+    path = write(tmp_path / "shap.csv", OWN)
+    found = run_explanation(path, {**SPEC, "sensitive": ["age"]}, predictions=predictions)
+    assert found["features"] == ["age", "income"]
+    assert found["is_additive"]
+    assert [group["population"] for group in found["importance_by_group"]] == ["age=old", "age=young"]
