@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from countersign.errors import UNEXPECTED_ANSWER, CountersignError
 
@@ -22,7 +22,7 @@ def read_answer(kind: type[Answer], document: object) -> Answer:
     if not isinstance(document, Mapping):
         raise _unexpected(f"an object was expected where {type(document).__name__} came")
     values = {}
-    for name, annotation, is_needed in _members(kind):
+    for name, annotation, is_needed in _members(cast(Any, kind)):
         if name not in document:
             if not is_needed:
                 continue

@@ -32,7 +32,7 @@ class CatalogVerbs(Transport):
 
     def find_model(self, project: ProjectName, name: str) -> Model | None:
         """Return the project's model of that name, or None."""
-        return next((model for model in self.models(project=project, name=name) if model.name == name), None)
+        return next(iter(self.models(project=project, name=name)), None)
 
     def register_model(
         self,
@@ -144,10 +144,8 @@ class CatalogVerbs(Transport):
 
     def find_version(self, model: Model, *, digest: str) -> Version | None:
         """Return the newest version with this artifact digest, or None."""
-        return next(
-            (found for found in self.versions(model) if digest in {artifact.digest for artifact in found.artifacts}),
-            None,
-        )
+        found = self.each("model-versions", model=model.id, digest=digest)
+        return next((read_answer(Version, item) for item in found), None)
 
     def register_version(
         self,

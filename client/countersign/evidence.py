@@ -22,17 +22,15 @@ class EvidenceVerbs(Transport):
     Every ``submit_...`` takes the options of ``submit_evidence``.
     """
 
-    def evidence(self, version: Version, *, kind: str | None = None) -> list[Evidence]:
-        """Return the version's evidence, newest first, superseded items included."""
-        found = self.each(f"model-versions/{version.id}/evidence", kind=kind, limit=200)
+    def evidence(self, version: Version, *, kind: str | None = None, is_current: bool | None = None) -> list[Evidence]:
+        """Return the version's evidence, newest first; ``is_current=True`` leaves out what is superseded."""
+        found = self.each(f"model-versions/{version.id}/evidence", kind=kind, is_current=is_current, limit=200)
         return [read_answer(Evidence, item) for item in found]
 
     def find_evidence(self, version: Version, *, kind: str, title: str) -> Evidence | None:
         """Return the item of this kind and title that nothing supersedes, or None."""
-        return next(
-            (item for item in self.evidence(version, kind=kind) if item.title == title and item.superseded_by is None),
-            None,
-        )
+        current = self.evidence(version, kind=kind, is_current=True)
+        return next((item for item in current if item.title == title), None)
 
     def submit_evidence(
         self,
@@ -74,7 +72,7 @@ class EvidenceVerbs(Transport):
         """
         if once and (recorded := self.find_evidence(version, kind=kind, title=title)) is not None:
             return recorded
-        metadata = {
+        metadata: dict[str, Any] = {
             "kind": kind,
             "title": title,
             "description": description,

@@ -14,7 +14,7 @@ class LineageVerbs(Transport):
 
     def find_dataset(self, project: ProjectName, name: str) -> Dataset | None:
         """Return the project's dataset of that name, or None."""
-        found = (read_answer(Dataset, item) for item in self.each("datasets", project=project.id, limit=200))
+        found = (read_answer(Dataset, item) for item in self.each("datasets", project=project.id, name=name))
         return next((dataset for dataset in found if dataset.name == name), None)
 
     def register_dataset(
@@ -40,8 +40,8 @@ class LineageVerbs(Transport):
 
     def find_dataset_version(self, dataset: Dataset, *, digest: str) -> DatasetVersion | None:
         """Return the dataset's version with these contents, or None."""
-        found = (read_answer(DatasetVersion, item) for item in self.each(f"datasets/{dataset.id}/versions", limit=200))
-        return next((version for version in found if version.digest == digest), None)
+        found = self.each(f"datasets/{dataset.id}/versions", digest=digest)
+        return next((read_answer(DatasetVersion, item) for item in found), None)
 
     def register_dataset_version(
         self,

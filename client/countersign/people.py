@@ -20,6 +20,10 @@ class PeopleVerbs(Transport):
         """Return the accounts that may be seen."""
         return [read_answer(User, item) for item in self.each("users", limit=200)]
 
+    def find_user(self, username: str) -> User | None:
+        """Return the account with this login, or None."""
+        return next((read_answer(User, item) for item in self.each("users", username=username)), None)
+
     def create_user(
         self,
         username: str,
@@ -49,7 +53,7 @@ class PeopleVerbs(Transport):
 
     def find_project(self, name: str) -> Project | None:
         """Return the project of that name, or None."""
-        return next((project for project in self.projects() if project.name == name), None)
+        return next((read_answer(Project, item) for item in self.each("projects", name=name)), None)
 
     def create_project(self, name: str, *, description: str = "") -> Project:
         """Open a project, with the built-in requirement template of each risk tier."""
