@@ -22,8 +22,8 @@ class TreeCheck:
     """Takes entries in order and knows the tree of those before ``place``.
 
     Where an entry is bad or gone, the leaf that the signer kept stands in for it, so that what comes after is still
-    judged on its own. Without such a leaf, everything above that place is bound to differ and is not reported again:
-    ``unsure`` lists those places, and ``lost`` says that the tree cannot be grown any further.
+    judged on its own. ``bad`` lists those places, in order, and ``unsure`` the ones without such a leaf: whatever lies
+    above them is bound to differ and is not reported again. ``lost`` says that the tree cannot be grown any further.
     """
 
     def __init__(self, frontier: Frontier, vkeys: Sequence[str], memory: Memory | None) -> None:
@@ -31,6 +31,7 @@ class TreeCheck:
         self.vkeys = vkeys
         self.memory = memory
         self.start = self.place = self._compared_to = frontier.size
+        self.bad: list[int] = []
         self.unsure: list[int] = []
         self.lost = False
         self.checkpoints = 0
@@ -67,8 +68,7 @@ class TreeCheck:
             fault = "it is another entry than the one that was signed"
         if fault is not None:
             yield Problem(self.place, fault)
-            if kept is None:
-                self.unsure.append(self.place)
+            self._note_bad(self.place, unsure=kept is None)
         yield from self._grow(kept or leaf)
 
     def skip_to(self, place: int) -> Iterator[Problem]:
@@ -77,11 +77,12 @@ class TreeCheck:
             return
         last = "" if place == self.place + 1 else f" to {place - 1}"
         yield Problem(self.place, f"the entries {self.place}{last} are missing" if last else "it is missing")
+        self._note_bad(self.place)
         while self.place < place and (kept := self._kept_leaf(self.place)) is not None:
             yield from self._grow(kept)
         if self.place < place:
             self.lost = True
-            self.unsure.append(self.place)
+            self._note_bad(self.place, unsure=True)
             self.place = place
 
     def _grow(self, leaf: bytes) -> Iterator[Problem]:
@@ -102,9 +103,10 @@ class TreeCheck:
             self._kept = (first, leaves)
         return leaves[place - first]
 
-    def _is_unsure(self, start: int, end: int) -> bool:
-        found = bisect_left(self.unsure, start)
-        return found < len(self.unsure) and self.unsure[found] < end
+    def _note_bad(self, place: int, *, unsure: bool = False) -> None:
+        insort(self.bad, place)
+        if unsure:
+            insort(self.unsure, place)
 
     def _check_checkpoint(self, stored: StoredCheckpoint) -> Iterator[Problem]:
         size, root, note = stored
@@ -118,11 +120,11 @@ class TreeCheck:
             if (signed.size, signed.root) != (size, root):
                 yield Problem(size - 1, f"{name} is not the one in its signed note")
                 return
-        if size != self.frontier.size or self._is_unsure(0, size):
+        if size != self.frontier.size or _has_between(self.unsure, 0, size):
             return  # what is wrong below it has been said
         if root != self.frontier.root():
             yield Problem(self.sealed, f"the entries {self.sealed} to {size - 1} are not those that {name} signed")
-            insort(self.unsure, self.sealed)
+            self._note_bad(self.sealed, unsure=True)
             return
         self.checkpoints += 1
         self.sealed = size
@@ -142,10 +144,10 @@ class TreeCheck:
         for key in sorted(self._completed):
             level, index = key
             low, high = index << level, (index + 1) << level
-            if stored.get(key) != self._completed[key] and not self._is_unsure(low, high):
+            if stored.get(key) != self._completed[key] and not _has_between(self.bad, low, high):
                 said = "differs from what its entries give" if key in stored else "is missing"
                 yield Problem(low, f"the stored node over the entries {low} to {high - 1} {said}")
-                insort(self.unsure, low)
+                self._note_bad(low)
         self._completed.clear()
         self._compared_to = last
 
@@ -154,7 +156,7 @@ class TreeCheck:
         head = LogHead.objects.filter(pk=1).values_list("size", "frontier").first() or (0, b"")
         if head[0] < self.place:
             yield Problem(head[0], f"it stands beyond the end of the log, which has {head[0]} entries")
-        elif not self.lost and not self.unsure and bytes(head[1]) != self.frontier.to_bytes():
+        elif not self.lost and not self.bad and bytes(head[1]) != self.frontier.to_bytes():
             yield Problem(None, "the stored head of the log is not what its entries give")
         if self.vkeys and self.place and not self.checkpoints:
             self.doubts.append("No checkpoint vouches for any of these entries. Is the signer running?")
@@ -163,8 +165,14 @@ class TreeCheck:
             yield Problem(self.place, f"a checkpoint of {size} entries is stored, but the log has {self.place}")
             self._next_checkpoint = next(self._stored_checkpoints, None)
         nodes = self.frontier.size - self.frontier.size.bit_count()
-        if self.start == 0 and not self.lost and not self.unsure and LogNode.objects.count() != nodes:
+        if self.start == 0 and not self.lost and not self.bad and LogNode.objects.count() != nodes:
             yield Problem(None, f"the stored tree has {LogNode.objects.count()} nodes, its entries give {nodes}")
+
+
+def _has_between(places: list[int], start: int, end: int) -> bool:
+    """Whether a place in the ordered list lies in start <= place < end."""
+    found = bisect_left(places, start)
+    return found < len(places) and places[found] < end
 
 
 def _iterate_checkpoints(after: int) -> Iterator[StoredCheckpoint]:

@@ -32,7 +32,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Verification:
-    """What was read and what was found. ``problems`` come in the order of the log; those without a place come last.
+    """What was read and what was found. ``problems`` of the log itself come before those of tables, each in the order
+    of the log, those without a place last.
 
     ``sealed`` is the size of the newest checkpoint that holds; ``doubts`` is what could not be checked and why.
     """
@@ -57,24 +58,26 @@ class Verification:
 class _Findings:
     """Problems as they are found, up to a limit: one change deep down can make a million differences."""
 
-    problems: list[Problem] = field(default_factory=list)
+    log: list[Problem] = field(default_factory=list)
+    tables: list[Problem] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     left_out: int = 0
 
-    def add(self, problem: Problem) -> None:
-        if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(problem)
-        else:
-            self.left_out += 1
-
-    def add_all(self, problems: Iterable[Problem]) -> None:
+    def add(self, problems: Iterable[Problem], *, of_tables: bool = False) -> None:
         for problem in problems:
-            self.add(problem)
+            if len(self.log) + len(self.tables) < MOST_PROBLEMS:
+                (self.tables if of_tables else self.log).append(problem)
+            else:
+                self.left_out += 1
 
     def in_order(self) -> tuple[Problem, ...]:
+        """The log's own problems first: where it is damaged, tables are bound to differ from what is left of it."""
         last = [Problem(None, f"and {self.left_out:,} more")] if self.left_out else []
-        found = sorted(self.problems, key=lambda problem: (problem.index is None, problem.index or 0))
-        return (*found, *last)
+        return (*sorted(self.log, key=_by_place), *sorted(self.tables, key=_by_place), *last)
+
+
+def _by_place(problem: Problem) -> tuple[bool, int]:
+    return problem.index is None, problem.index or 0
 
 
 def trusted_vkeys() -> tuple[str, ...]:
@@ -100,9 +103,9 @@ def verify(*, vkeys: Sequence[str], progress: Progress | None = None) -> Verific
             _compare_tables(entries, projections, findings)
             if progress is not None:
                 progress(min(tree.place, size), size)
-        findings.add_all(tree.finish())
+        findings.add(tree.finish())
         for projection in projections:
-            findings.add_all(projection.finish())
+            findings.add(projection.finish(), of_tables=True)
     return _conclude(size, tree, findings)
 
 
@@ -124,7 +127,7 @@ def verify_recent(limit: int = 200, *, vkeys: Sequence[str] | None = None) -> Ve
             return Verification(0, 0, 0, (Problem(error.index, error.what),))
         for _entries in _read_entries(size, tree, findings):
             pass
-        findings.add_all(tree.finish())
+        findings.add(tree.finish())
     return _conclude(size - start, tree, findings)
 
 
@@ -133,8 +136,7 @@ def verify_files(*, progress: Progress | None = None) -> tuple[Problem, ...]:
     findings = _Findings()
     total = StoredFile.objects.count()
     for done, (digest, size) in enumerate(iterate_rows(StoredFile, "size"), 1):
-        for what in _check_file(digest, size):
-            findings.add(Problem(_entry_of_file(digest), what))
+        findings.add(Problem(_entry_of_file(digest), what) for what in _check_file(digest, size))
         if progress is not None:
             progress(done, total)
     return findings.in_order()
@@ -182,7 +184,7 @@ def _check_not_shorter(size: int, memory: Memory | None, findings: _Findings) ->
     """Whoever put an older database back did not reach the signer's memory."""
     if memory is not None and memory.size > size:
         what = f"the log has {size} entries and is shorter than the {memory.size} that were signed"
-        findings.add(Problem(size, what))
+        findings.add([Problem(size, what)])
 
 
 def _read_entries(size: int, tree: TreeCheck, findings: _Findings) -> Iterator[list[Entry]]:
@@ -195,17 +197,17 @@ def _read_entries(size: int, tree: TreeCheck, findings: _Findings) -> Iterator[l
         mentioned = _mentions(rows[0].place, rows[-1].place)
         entries: list[Entry] = []
         for row in rows:
-            findings.add_all(tree.skip_to(row.place))
+            findings.add(tree.skip_to(row.place))
             fault = None
             try:
                 entries.append(_check_columns(row, read_body(row), mentioned.get(row.place, set())))
             except BrokenEntry as error:
                 fault = error.what
-            findings.add_all(tree.take(row, fault))
-        findings.add_all(tree.compare_nodes())
+            findings.add(tree.take(row, fault))
+        findings.add(tree.compare_nodes())
         yield entries
-    findings.add_all(tree.skip_to(size))
-    findings.add_all(tree.compare_nodes())
+    findings.add(tree.skip_to(size))
+    findings.add(tree.compare_nodes())
 
 
 def _check_columns(row: EntryRow, body: dict[str, Any], mentioned: set[tuple[str, int]]) -> Entry:
@@ -246,4 +248,4 @@ def _compare_tables(entries: Sequence[Entry], projections: Sequence[Projection],
             concerned = [entry for type in projection.types for entry in by_type.get(type, ())]
             concerned.sort(key=lambda entry: entry.index)
         if concerned:
-            findings.add_all(projection.read(concerned))
+            findings.add(projection.read(concerned), of_tables=True)
