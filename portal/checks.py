@@ -15,7 +15,6 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 BROKERS = ("filesystem", "memory", "redis", "rediss", "amqp", "amqps")
 LONGEST_LEASE = 3600
-LONGEST_REAUTHENTICATION = 3600
 
 
 @register(Tags.security)
@@ -53,14 +52,6 @@ def check_limits(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) 
                 "COUNTERSIGN_UPLOAD_LIMIT is below one byte: every upload would be refused.",
                 hint="Give a number of bytes, for example 209715200.",
                 id="portal.E003",
-            )
-        )
-    if not 0 < settings.COUNTERSIGN_REAUTHENTICATION_SECONDS <= LONGEST_REAUTHENTICATION:
-        messages.append(
-            Error(
-                "COUNTERSIGN_REAUTHENTICATION_SECONDS must lie between 1 and 3600.",
-                hint="A password typed longer ago than an hour is not fresh. The default is 300.",
-                id="portal.E004",
             )
         )
     if not 1 <= settings.COUNTERSIGN_LEASE_SECONDS <= LONGEST_LEASE:

@@ -27,8 +27,6 @@ from portal.checks import (
         (check_addresses, "COUNTERSIGN_LOG_ORIGIN", "", "portal.E002"),
         (check_addresses, "COUNTERSIGN_LOG_ORIGIN", "a+b", "portal.E002"),
         (check_limits, "COUNTERSIGN_UPLOAD_LIMIT", 0, "portal.E003"),
-        (check_limits, "COUNTERSIGN_REAUTHENTICATION_SECONDS", 0, "portal.E004"),
-        (check_limits, "COUNTERSIGN_REAUTHENTICATION_SECONDS", 3601, "portal.E004"),
         (check_limits, "COUNTERSIGN_LEASE_SECONDS", 0.5, "portal.E007"),
         (check_limits, "COUNTERSIGN_LEASE_SECONDS", 3601, "portal.E007"),
         (check_broker, "CELERY_BROKER_URL", "sqs://queue", "portal.E005"),
