@@ -11,7 +11,7 @@ from countersign.answers import read_answer
 from countersign.errors import CountersignError
 from countersign.files import digest_file
 from countersign.transport import Transport
-from countersign.types import Model, ProjectName, ProofOfConcept, Requirement, Version
+from countersign.types import Model, ModelName, ProjectName, ProofOfConcept, Requirement, Version
 
 
 def describe_artifact(path: str | os.PathLike[str], *, name: str = "") -> dict[str, Any]:
@@ -68,7 +68,7 @@ class CatalogVerbs(Transport):
 
     # --- Requirements and the proof of concept ------------------------------------------------------
 
-    def requirements(self, model: Model) -> list[Requirement]:
+    def requirements(self, model: ModelName) -> list[Requirement]:
         """Return the model's requirements, oldest first."""
         found = [read_answer(Requirement, item) for item in self.each(f"models/{model.id}/requirements", limit=200)]
         return sorted(found, key=lambda requirement: requirement.id)
@@ -98,7 +98,7 @@ class CatalogVerbs(Transport):
         """Take a requirement back. It stays in the record and no longer binds."""
         self.write(f"requirements/{requirement.id}/withdraw", {"reason": reason})
 
-    def proof_of_concept(self, model: Model) -> ProofOfConcept | None:
+    def proof_of_concept(self, model: ModelName) -> ProofOfConcept | None:
         """Return the model's proof of concept, or None before there is one."""
         try:
             return read_answer(ProofOfConcept, self.get(f"models/{model.id}/proof-of-concept"))
@@ -134,7 +134,7 @@ class CatalogVerbs(Transport):
 
     # --- Versions -----------------------------------------------------------------------------------
 
-    def versions(self, model: Model) -> list[Version]:
+    def versions(self, model: ModelName) -> list[Version]:
         """Return the model's versions, newest first."""
         return [read_answer(Version, item) for item in self.each(f"models/{model.id}/versions", limit=200)]
 
@@ -142,7 +142,7 @@ class CatalogVerbs(Transport):
         """Return one version as it is now."""
         return read_answer(Version, self.get(f"model-versions/{version_id}"))
 
-    def find_version(self, model: Model, *, digest: str) -> Version | None:
+    def find_version(self, model: ModelName, *, digest: str) -> Version | None:
         """Return the newest version with this artifact digest, or None."""
         found = self.each("model-versions", model=model.id, digest=digest)
         return next((read_answer(Version, item) for item in found), None)

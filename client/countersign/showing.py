@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from countersign.types import Finding, Gate
+from countersign.types import Evaluation, Finding, Gate
 
 COLOURS = {
     "MET": "green",
@@ -44,3 +44,17 @@ def _status(finding: Finding) -> Text:
         text if finding.blocks else f"{text} (should)",
         style=COLOURS.get(finding.status, "") if finding.blocks else "dim",
     )
+
+
+def measures_table(evaluation: Evaluation) -> Table:
+    """Return what an evaluation measured, with its intervals; groups first, comparisons last."""
+    table = Table(title=f"{evaluation.kind.replace('_', ' ')} on {evaluation.dataset_role} data", title_justify="left")
+    for name in ("Metric", "Population", "Value", "95 % interval", "Rows"):
+        table.add_column(name, justify="right" if name in ("Value", "Rows") else "left")
+    for item in (evaluation.result or {}).get("measures", ()):
+        value = "undefined" if item["value"] is None else f"{item['value']:.4g}"
+        has_interval = item["low"] is not None and item["high"] is not None
+        interval = f"{item['low']:.4g} to {item['high']:.4g}" if has_interval else ""
+        why = item["reason"] or ""
+        table.add_row(item["metric"], Text(item["population"]), value, Text(interval or why), str(item["n"]))
+    return table

@@ -1,0 +1,354 @@
+"""The command line: ``countersign login, whoami, submit, audit, gate, report, verify``.
+
+Exit codes: 0 yes or done, 1 no (the gate is closed, a document was tampered with), 2 it could not be told.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+from rich.text import Text
+
+from countersign import __version__, verifier
+from countersign.client import Client, Session
+from countersign.config import Config, read_config, write_config
+from countersign.errors import CountersignError
+from countersign.files import Progress as UploadProgress
+from countersign.files import digest_file
+from countersign.showing import gate_table, measures_table
+from countersign.types import Evaluation, Gate, Version
+
+YES, NO, UNKNOWN = 0, 1, 2
+SCOPES = ("read", "submit", "report")
+TOKEN_DAYS = 30
+STRUCTURED = ("metrics", "load_test", "ab_result", "security_review", "privacy_review")
+WITH_FILE = ("predictions", "attributions", "document", "validation_report", "test_report", "file")
+EVIDENCE_FOR = {"bias_audit": "predictions", "explanation": "attributions"}
+ENDED = ("REJECTED", "RETIRED")
+LOOK_EVERY = 5.0
+
+out = Console()
+err = Console(stderr=True)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+Arguments = ParamSpec("Arguments")
+
+
+def readable_errors(command: Callable[Arguments, int]) -> Callable[Arguments, None]:
+    """Turn a command's answer into its exit code, and an error into a readable line and exit code 2."""
+
+    @wraps(command)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except CountersignError as error:
+            err.print(Text(str(error), style="red"))
+            code = UNKNOWN
+        except OSError as error:
+            err.print(Text(f"{error.filename or ''}: {error.strerror or error}", style="red"))
+            code = UNKNOWN
+        sys.exit(code)
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Submit evidence, ask for audits, ask the gate, download and verify reports.
+
+    Address and token come from COUNTERSIGN_URL and COUNTERSIGN_TOKEN, or from “countersign login”.
+    """
+
+
+def connect() -> Client:
+    """Open the configured portal, or say how to configure one."""
+    config = read_config()
+    if not config.url or not config.token:
+        missing = "address" if not config.url else "token"
+        raise CountersignError(
+            "not_configured",
+            None,
+            f"No {missing} is known. Run “countersign login”, or set COUNTERSIGN_URL and COUNTERSIGN_TOKEN.",
+        )
+    return Client(config.url, config.token)
+
+
+@main.command()
+@click.option("--url", prompt="Address of the portal", default=lambda: read_config().url or None)
+@click.option("--username", help="Sign in and make a token for this machine.")
+@click.option("--token", "with_token", is_flag=True, help="Enter a token you have made instead.")
+@readable_errors
+def login(url: str, username: str | None, with_token: bool) -> int:
+    """Keep an address and a token for the other commands."""
+    if with_token:
+        token = click.prompt("Token", hide_input=True)
+    else:
+        username = username or click.prompt("Login")
+        password = click.prompt("Password", hide_input=True)
+        with Session(url, username, password) as session:
+            made = session.create_token(f"countersign on {platform.node()}"[:100], scopes=SCOPES, days=TOKEN_DAYS)
+            token = made.secret
+    with Client(url, token) as portal:
+        me = portal.whoami()
+    path = write_config(Config(url, token))
+    out.print(f"Signed in as {me.full_name}. The token is kept in {path}.", markup=False)
+    return YES
+
+
+@main.command()
+@readable_errors
+def whoami() -> int:
+    """Say whom the token speaks for, and in which roles."""
+    with connect() as portal:
+        me = portal.whoami()
+        out.print(f"{me.full_name} ({me.username}) at {portal.url}", markup=False)
+    table = Table("Project", "Role")
+    for held in me.roles:
+        table.add_row(Text(held.project.name), held.role)
+    out.print(table if me.roles else "No role in any project.")
+    return YES
+
+
+def find_version(portal: Client, text: str) -> Version:
+    """Return the version that ``text`` names: an id, or a model's name and a number such as “Triage@2”."""
+    if text.isdigit():
+        return portal.version(int(text))
+    name, separator, number = text.rpartition("@")
+    if not separator or not number.isdigit():
+        raise CountersignError("bad_version", None, f"“{text}” names no version. Give its id, or MODEL@NUMBER.")
+    models = portal.models(name=name)
+    if len(models) != 1:
+        found = "no model" if not models else f"{len(models)} models"
+        raise CountersignError("bad_version", None, f"You see {found} named “{name}”. Give the version's id.")
+    for version in portal.versions(models[0]):
+        if version.number == int(number):
+            return version
+    raise CountersignError("bad_version", None, f"“{name}” has no version {number}.")
+
+
+version_option = click.option("--version", "version_text", required=True, metavar="ID or MODEL@NUMBER")
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[UploadProgress]:
+    """A bar that shows how many bytes went through."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+@main.command()
+@click.argument("file", type=FILE)
+@version_option
+@click.option("--kind", required=True, type=click.Choice([*WITH_FILE, *STRUCTURED]))
+@click.option("--title", help="Default: the file's name.")
+@click.option("--description", default="")
+@click.option("--requirement", "keys", multiple=True, metavar="KEY", help="What it is offered for, such as R-2.")
+@readable_errors
+def submit(file: Path, version_text: str, kind: str, title: str | None, description: str, keys: tuple[str, ...]) -> int:
+    """Submit FILE as evidence. Structured kinds (metrics, reviews, tests of load) are JSON files."""
+    with connect() as portal:
+        version = find_version(portal, version_text)
+        known = {requirement.key: requirement for requirement in portal.requirements(version.model)}
+        for key in keys:
+            if key not in known:
+                raise CountersignError("bad_requirement", None, f"{version.model.name} has no requirement {key}.")
+        given: dict[str, Any] = {
+            "kind": kind,
+            "title": title or file.name,
+            "description": description,
+            "requirements": [known[key] for key in keys],
+        }
+        if kind in STRUCTURED:
+            evidence = portal.submit_evidence(version, content=read_json(file), **given)
+        else:
+            with progress_bar(f"Uploading {file.name}") as progress:
+                evidence = portal.submit_evidence(version, file=file, progress=progress, **given)
+    out.print(f"Evidence {evidence.id} of {version}, log entry {evidence.log_index}", markup=False)
+    out.print(evidence.digest)
+    return YES
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Return the object in a JSON file, or say where it is wrong."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CountersignError("bad_file", None, f"{file} is not JSON: {error}.") from None
+    if not isinstance(content, dict):
+        raise CountersignError("bad_file", None, f"{file} must hold a JSON object in braces.")
+    return content
+
+
+@main.command()
+@version_option
+@click.option("--kind", type=click.Choice(list(EVIDENCE_FOR)), default="bias_audit", show_default=True)
+@click.option("--spec", "spec_file", type=FILE, required=True, help="JSON: columns, sensitive features...")
+@click.option("--role", type=click.Choice(["training", "validation", "test"]), default="test", show_default=True)
+@click.option("--no-wait", is_flag=True, help="Do not wait for the result.")
+@readable_errors
+def audit(version_text: str, kind: str, spec_file: Path, role: str, no_wait: bool) -> int:
+    """Have the newest predictions (or SHAP values) of a version audited. Exit code 1: the audit failed."""
+    with connect() as portal:
+        version = find_version(portal, version_text)
+        submitted = portal.evidence(version, kind=EVIDENCE_FOR[kind], is_current=True)
+        if not submitted:
+            what = f"{version} has no evidence of kind {EVIDENCE_FOR[kind]} to audit. Submit it first."
+            raise CountersignError("no_evidence", None, what)
+        ask = portal.request_bias_audit if kind == "bias_audit" else portal.request_explanation
+        asked = ask(version, submitted[0], read_json(spec_file), dataset_role=role)
+        if no_wait:
+            out.print(f"Evaluation {asked.id} is {asked.status}.")
+            return YES
+        with err.status(f"Evaluation {asked.id}") as status:
+            done = portal.wait_for(asked, tell=lambda text: status.update(f"Evaluation {asked.id}: {text}"))
+    return show_evaluation(done)
+
+
+def show_evaluation(done: Evaluation) -> int:
+    """Print what was measured, or why not."""
+    if done.failure:
+        err.print(Text(f"Evaluation {done.id} failed: {done.failure}", style="red"))
+        return NO
+    out.print(f"Evaluation {done.id}, result {done.result_digest}")
+    out.print(measures_table(done))
+    return YES
+
+
+@main.command()
+@click.option("--version", "version_text", metavar="ID or MODEL@NUMBER", help="Judge this version.")
+@click.option("--artifact", type=FILE, help="Ask whether this file is released, as a pipeline does.")
+@click.option("--environment", default="production", show_default=True, help="With --artifact.")
+@click.option(
+    "--wait",
+    "timeout",
+    is_flag=False,
+    flag_value=3600.0,
+    type=float,
+    metavar="[SECONDS]",
+    default=None,
+    help="With --version: look again until the gate is open, an hour at most or so many seconds.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@readable_errors
+def gate(
+    version_text: str | None, artifact: Path | None, environment: str, timeout: float | None, as_json: bool
+) -> int:
+    """Ask the gate. Exit code 0: open, 1: closed, 2: it could not be told."""
+    if (version_text is None) == (artifact is None):
+        raise click.UsageError("Give either --version or --artifact.")
+    with connect() as portal:
+        if artifact is not None:
+            answer = portal.may_run(digest=digest_file(artifact), environment=environment)
+            out.print_json(data=asdict(answer)) if as_json else out.print(answer.reason, markup=False)
+            return YES if answer.allowed else NO
+        judged = judge(portal, find_version(portal, version_text or ""), timeout)
+    if as_json:
+        out.print_json(data=asdict(judged))
+    else:
+        out.print(gate_table(judged))
+    return YES if judged.is_open else NO
+
+
+def judge(portal: Client, version: Version, timeout: float | None) -> Gate:
+    """Return the gate's judgement; with a timeout in seconds, wait for it to open or the version to end."""
+    until = time.monotonic() + (timeout or 0)
+    with err.status(f"Asking the gate for {version}") as status:
+        while True:
+            judged = portal.gate(version)
+            if judged.is_open or judged.state in ENDED or time.monotonic() >= until:
+                return judged
+            status.update(f"{version}: {len(judged.closing)} findings keep the gate closed")
+            time.sleep(min(LOOK_EVERY, max(0.0, until - time.monotonic())))
+
+
+@main.command()
+@version_option
+@click.option("--output", type=click.Path(path_type=Path), default=Path(), help="A file or a folder; default: here.")
+@readable_errors
+def report(version_text: str, output: Path) -> int:
+    """Have the release dossier issued as PDF and download it with its receipt."""
+    with connect() as portal:
+        version = find_version(portal, version_text)
+        asked = portal.request_report(version)
+        with err.status(f"Report on {version}") as status:
+            done = portal.wait_for(asked, tell=lambda text: status.update(f"Report on {version}: {text}"))
+        if done.failure or done.file is None:
+            err.print(Text(f"The report failed: {done.failure}", style="red"))
+            return NO
+        with progress_bar(f"Downloading {done.file.name}") as progress:
+            path = portal.download_report(done, output, progress=progress)
+        with err.status("Waiting for the log to be sealed"):
+            receipt = portal.receipt(done)
+    receipt_path = default_receipt(path)
+    receipt_path.write_text(json.dumps(receipt, indent=2) + "\n", encoding="utf-8")
+    out.print(f"{path}\n{receipt_path}\n{done.file.digest}", markup=False, highlight=False)
+    return YES
+
+
+def default_receipt(document: Path) -> Path:
+    """Return where the receipt of a document is kept unless somebody says otherwise."""
+    return document.with_name(document.name + ".receipt.json")
+
+
+@main.command()
+@click.argument("document", metavar="REPORT.pdf", type=FILE)
+@click.option("--receipt", "receipt_file", type=FILE, help="Default: REPORT.pdf.receipt.json beside it.")
+@click.option("--key", "keys", multiple=True, metavar="VKEY or @FILE", help="The log's key, from someone you trust.")
+@click.option("--url", help="Ask this portal for the key instead. Then you trust the portal.")
+@readable_errors
+def verify(document: Path, receipt_file: Path | None, keys: tuple[str, ...], url: str | None) -> int:
+    """Check a report against its receipt. With --key, without the portal.
+
+    Exit code 0: everything holds, 1: something was changed, 2: it cannot be told.
+    """
+    receipt_file = receipt_file or default_receipt(document)
+    if not receipt_file.exists():
+        raise CountersignError("no_receipt", None, f"There is no {receipt_file}. Name the receipt with --receipt.")
+    vkeys = read_keys(keys) if keys else [fetch_key(url)]
+    try:
+        receipt = verifier.parse_json(receipt_file.read_bytes(), "the receipt")
+    except verifier.NotVerifiable as error:
+        raise CountersignError("bad_receipt", None, str(error)) from None
+    verdict = verifier.verify_receipt(document.read_bytes(), receipt, vkeys, entry_type="report.issued")
+    colour = {YES: "green", NO: "bold red"}.get(int(verdict.outcome), "yellow")
+    out.print(Text(f"{verdict.outcome.name.replace('_', ' ').lower()}: {verdict.message}", style=colour))
+    if verdict and not keys:
+        err.print("The key came from the portal itself. Against a portal that lies, give --key.", style="yellow")
+    return int(verdict.outcome)
+
+
+def read_keys(given: tuple[str, ...]) -> list[str]:
+    """Return the keys given as text or as @FILE."""
+    keys: list[str] = []
+    for item in given:
+        keys += Path(item[1:]).read_text(encoding="utf-8").split() if item.startswith("@") else [item]
+    return keys
+
+
+def fetch_key(url: str | None) -> str:
+    """Return the log's key from the portal."""
+    config = read_config()
+    if url is None or url.rstrip("/") == config.url.rstrip("/"):
+        with connect() as portal:
+            return portal.log_key()
+    with Client(url, None) as portal:
+        return portal.log_key()
+
+
+if __name__ == "__main__":
+    main()
