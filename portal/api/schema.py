@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -49,6 +50,11 @@ PROBLEM = {
 
 class PortalSchema(AutoSchema):
     """Adds filters, ``Idempotency-Key`` and ``If-Match`` to the operations that read them."""
+
+    def get_summary(self) -> str:
+        """The operation's id in words: registerModel is “Register model”."""
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.get_operation_id())
+        return words[:1].upper() + words[1:].lower()
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         return str(super().get_serializer_name(serializer, direction)).removesuffix("Shape")
