@@ -13,11 +13,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.contrib.auth.hashers import make_password
-
 from governance import runner
 from governance.actions import catalog, evaluations, evidence, lineage, people, requirements, signoff
-from governance.actors import SESSION, Actor
+from governance.actors import COMMAND, SESSION, Actor
 from governance.dossier import collect
 from governance.models import Evaluation, Evidence, ModelVersion, Project, RegisteredModel, Role, SignOff, User
 
@@ -49,13 +47,13 @@ def acting(user: User) -> Actor:
 
 
 def make_organisation_administrator() -> User:
-    """The first person of all, made as the command makes them: nobody was there to do it."""
-    return User.objects.create(
+    """The first person of all, made by the operator's command: nobody was there to do it."""
+    return people.create_administrator(
         username="root",
         full_name="Ruth Oduya",
         email="ruth@example.org",
-        is_organisation_administrator=True,
-        password=make_password(PASSWORD),
+        password=PASSWORD,
+        actor=Actor(User.objects.system(), COMMAND),
     )
 
 
