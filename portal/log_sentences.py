@@ -77,9 +77,15 @@ SENTENCES: dict[str, str | Promise] = {
     "version.registered": gettext_lazy("%(who)s registered the model version %(what)s."),
     "version.submitted": gettext_lazy("%(who)s submitted %(what)s for review."),
     "evidence.submitted": gettext_lazy("%(who)s submitted evidence for %(version)s: %(what)s (%(evidence_kind)s)."),
-    "evaluation.requested": gettext_lazy("%(who)s asked for this evaluation of %(version)s: %(evaluation_kind)s."),
-    "evaluation.completed": gettext_lazy("%(evaluation_kind)s of %(version)s: completed."),
-    "evaluation.failed": gettext_lazy("%(evaluation_kind)s of %(version)s: failed."),
+    "evaluation.requested": gettext_lazy("%(who)s asked for an evaluation of %(version)s: %(evaluation_kind)s."),
+    "evaluation.requested:bias_audit": gettext_lazy("%(who)s asked for a bias audit of %(version)s."),
+    "evaluation.requested:explanation": gettext_lazy("%(who)s asked for an explanation of %(version)s."),
+    "evaluation.completed": gettext_lazy("An evaluation of %(version)s was completed: %(evaluation_kind)s."),
+    "evaluation.completed:bias_audit": gettext_lazy("The bias audit of %(version)s was completed."),
+    "evaluation.completed:explanation": gettext_lazy("The explanation of %(version)s was completed."),
+    "evaluation.failed": gettext_lazy("An evaluation of %(version)s failed: %(evaluation_kind)s."),
+    "evaluation.failed:bias_audit": gettext_lazy("The bias audit of %(version)s failed."),
+    "evaluation.failed:explanation": gettext_lazy("The explanation of %(version)s failed."),
     "sign_off.given": gettext_lazy("%(who)s signed %(version)s as %(role)s: %(decision)s."),
     "sign_off.given:approve": gettext_lazy("%(who)s approved %(version)s as %(role)s."),
     "sign_off.given:request_changes": gettext_lazy("%(who)s asked for changes to %(version)s as %(role)s."),
@@ -93,7 +99,13 @@ SENTENCES: dict[str, str | Promise] = {
 }
 
 OTHERWISE = gettext_lazy("%(who)s recorded “%(type)s” about %(what)s.")
-VARIANTS = {"sign_off.given": "decision", "requirement.written": "revision"}
+VARIANTS = {
+    "sign_off.given": "decision",
+    "requirement.written": "revision",
+    "evaluation.requested": "kind",
+    "evaluation.completed": "kind",
+    "evaluation.failed": "kind",
+}
 UNNAMED = pgettext_lazy("a name that an old log entry does not hold", "(not named)")
 
 # Word in the sentence -> the field of the entry's data it comes from, and the choices that name its values.
@@ -108,8 +120,6 @@ CHOICES: dict[str, tuple[str, Any]] = {
 }
 # Kinds of subject that a sentence may name besides the entry's own subject.
 MENTIONED = {"model": "model", "version": "version", "source": "source_dataset_version"}
-# These begin the sentence, so they keep their capital.
-LEADING = frozenset({"evaluation_kind"})
 
 
 def read_body(entry: AuditLogEntry) -> dict[str, Any]:
@@ -148,11 +158,11 @@ def _words(body: dict[str, Any]) -> dict[str, str]:
     }
     mentioned = {thing["kind"]: thing["label"] for thing in [*body["related"], body["subject"]]}
     words |= {word: mentioned.get(kind, str(UNNAMED)) for word, kind in MENTIONED.items()}
-    return words | {word: _name_choice(word, data.get(field, ""), kind) for word, (field, kind) in CHOICES.items()}
+    return words | {word: _name_choice(data.get(field, ""), kind) for word, (field, kind) in CHOICES.items()}
 
 
-def _name_choice(word: str, value: Any, choices: Any) -> str:
+def _name_choice(value: Any, choices: Any) -> str:
     """The label of a recorded value; a value that no longer exists is shown as it was recorded."""
     label = str(choices(value).label) if value in choices.values else str(value) or _("(not said)")
-    keeps_case = word in LEADING or not label[1:2].islower()  # “SHAP values” and “A/B result” stay as they are
-    return label if keeps_case else label[:1].lower() + label[1:]
+    # “SHAP values” and “A/B result” keep their capitals in the middle of a sentence.
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label

@@ -15,7 +15,6 @@ from django.db.models import Exists, Max, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from governance.dossier_items import CONTRIBUTING
 from governance.lifecycle import State
@@ -39,6 +38,7 @@ from governance.policy import policy_for
 MOST_CANDIDATES = 50
 FAILURES_SHOWN_FOR = timedelta(days=14)
 CHANGES_DOSSIER = (*CONTRIBUTING, "evaluation.completed", "evaluation.failed")
+URGENCY = ("bad", "warn", "neutral", "info")  # what failed first, what only takes its time last
 UNDER_WAY = (WorkStatus.QUEUED, WorkStatus.RUNNING)
 
 
@@ -74,9 +74,7 @@ def list_waiting(user: User) -> list[Waiting]:
         *_list_signatures(holder),
         *_list_promotions(holder),
         *_list_decisions(holder),
-        *_list_own_versions(user),
-        *_list_own_evaluations(user),
-        *_list_own_reports(user),
+        *sorted(_list_own_work(user), key=lambda item: URGENCY.index(item.tone)),
     ]
 
 
@@ -218,6 +216,10 @@ def _list_decisions(holder: Holder) -> list[Waiting]:
 # --- My own work --------------------------------------------------------------------------------------------
 
 
+def _list_own_work(user: User) -> list[Waiting]:
+    return [*_list_own_versions(user), *_list_own_evaluations(user), *_list_own_reports(user)]
+
+
 def _list_own_versions(user: User) -> list[Waiting]:
     """Versions I registered that came back, were rejected, or are still drafts; not those with a successor."""
     successor = ModelVersion.objects.filter(model=OuterRef("model"), number__gt=OuterRef("number"))
@@ -277,14 +279,15 @@ def _list_own_reports(user: User) -> list[Waiting]:
 def _describe_work(work: Evaluation | ComplianceReport, *, title: str, url: str) -> Waiting:
     failed = work.status == WorkStatus.FAILED
     first_line = work.failure.partition("\n")[0]
-    attempts = ngettext("Under way.", "Under way, attempt %(number)d.", work.attempts) % {"number": work.attempts}
+    waits = work.status == WorkStatus.QUEUED
+    under_way = _("Waits for a worker.") if waits else work.progress or _("Under way.")
     return Waiting(
         title=title,
-        text=_("Failed: %(why)s") % {"why": first_line} if failed else work.progress or attempts,
+        text=_("Failed: %(why)s") % {"why": first_line} if failed else under_way,
         url=url,
         action=_("See why") if failed else _("Watch"),
         since=work.finished_at or work.requested_at,
-        icon="alert-triangle" if failed else "loader-2",
+        icon="alert-triangle" if failed else "clock" if waits else "loader-2",
         tone="bad" if failed else "info",
         project=work.version.model.project.name,
     )

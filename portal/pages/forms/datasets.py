@@ -106,7 +106,7 @@ class SourceForm(forms.Form):
     """One dataset version that the new one was made from."""
 
     source = forms.ModelChoiceField(
-        DatasetVersion.objects.none(), label=_("Derived from"), required=False, empty_label=_("Nothing recorded here")
+        DatasetVersion.objects.none(), label=_("Dataset version"), required=False, empty_label=_("None")
     )
     how = forms.CharField(label=_("How"), required=False, max_length=500)
 

@@ -16,8 +16,8 @@ class CreateProjectForm(PageForm):
     description = forms.CharField(label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 3}))
 
 
-class PersonChoice(forms.ModelChoiceField):
-    def label_from_instance(self, person: User) -> str:  # type: ignore[override]
+class PersonChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
+    def label_from_instance(self, person: User) -> str:
         return f"{person.get_full_name()} ({person.username})"
 
 

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from governance.actions import people
 from governance.actors import Actor
+from governance.exceptions import InvalidInput
 from governance.models import Membership, Project, RequirementTemplate, RiskTier
 from governance.permissions import available_verbs, may
-from governance.requirement_template import parse_template
+from governance.requirement_template import RequirementText, parse_template
 from portal.actors import actor_of
 from portal.pages.forms.projects import CreateProjectForm, EndRoleForm, GrantRoleForm, TemplateForm
 from portal.pages.guard import require
@@ -65,7 +66,7 @@ def show_project(request: HttpRequest, pk: int) -> HttpResponse:
         "project": project,
         "form": form,
         "members": [(user, list(rows)) for user, rows in groupby(current, key=lambda row: row.user)],
-        "former": sorted((row for row in memberships if row.ended_at), key=lambda row: row.ended_at, reverse=True),
+        "former": [row for row in memberships if row.ended_at is not None],
         "templates": _list_templates(project),
         "model_count": project.registered_models.count(),
         "verbs": available_verbs(actor, project),
@@ -79,10 +80,18 @@ def _list_templates(project: Project) -> list[tuple[RequirementTemplate, int, in
     found = []
     for tier in RiskTier.values:
         if tier in templates:
-            requirements = parse_template(templates[tier].text)
+            requirements, _problem = _read_template(templates[tier])
             criteria = sum(len(requirement.criteria) for requirement in requirements)
             found.append((templates[tier], len(requirements), criteria))
     return found
+
+
+def _read_template(template: RequirementTemplate) -> tuple[tuple[RequirementText, ...], str]:
+    """What a recorded template makes, or why it makes nothing: it may be older than a rule that came since."""
+    try:
+        return parse_template(template.text), ""
+    except InvalidInput as error:
+        return (), error.message
 
 
 @require_http_methods(["GET", "POST"])
@@ -116,12 +125,14 @@ def edit_template(request: HttpRequest, pk: int, tier: str) -> HttpResponse:
             words = {"tier": written.get_risk_tier_display().lower(), "revision": written.revision}
             messages.success(request, _("The %(tier)s-risk template is written as revision %(revision)d.") % words)
             return redirect("pages:project", pk)
+    requirements, problem = _read_template(template)
     context = {
         "project": project,
         "template": template,
         "form": form,
         "may_write": may(actor, "write_template", project),
-        "requirements": parse_template(template.text),
+        "requirements": requirements,
+        "problem": problem,
     }
     return render(request, "projects/template.html", context, status=form.status)
 
