@@ -70,11 +70,15 @@ class Dossier:
     def digest(self) -> str:
         return canonical_digest(self.document)
 
+    def is_outdated(self, evaluation: items.EvaluationItem) -> bool:
+        """Whether the evidence that was evaluated has been superseded since: its numbers speak of nothing any more."""
+        return evaluation.evidence_id not in {item.id for item in self.evidence}
+
     def measures(self, dataset_role: str) -> dict[tuple[str, str], tuple[items.Measure, items.EvaluationItem]]:
-        """(metric, population) -> the measure and the succeeded evaluation that made it."""
+        """(metric, population) -> the measure and the succeeded evaluation that made it, of evidence that stands."""
         found: dict[tuple[str, str], tuple[items.Measure, items.EvaluationItem]] = {}
         for evaluation in self.evaluations:
-            if evaluation.dataset_role == dataset_role:
+            if evaluation.dataset_role == dataset_role and not self.is_outdated(evaluation):
                 for measure in evaluation.measures:
                     found.setdefault((measure.metric, measure.population), (measure, evaluation))
         return found
@@ -85,7 +89,8 @@ def collect(version: ModelVersion) -> Dossier:
     now = database_now()
     version = ModelVersion.objects.with_names().prefetch_related("artifacts").get(pk=version.pk)
     datasets, derivations = items.read_lineage(version)
-    contributors, person_keys = items.read_contributors(version, [item.dataset_version_id for item in datasets])
+    data = [item.dataset_version_id for item in datasets] + [item.source_id for item in derivations]
+    contributors, person_keys = items.read_contributors(version, data)
     unsigned = Dossier(
         version_id=version.pk,
         state=version.state,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from governance.models import (
     AuditLogEntry,
     DatasetUse,
@@ -15,6 +17,7 @@ from governance.models import (
     Derivation,
     Evaluation,
     Evidence,
+    LogSubject,
     ModelVersion,
     ProofOfConcept,
     RegisteredModel,
@@ -456,31 +459,29 @@ def read_waivers(version: ModelVersion) -> tuple[WaiverItem, ...]:
 def read_contributors(
     version: ModelVersion, dataset_version_ids: Iterable[int]
 ) -> tuple[tuple[ContributorItem, ...], frozenset[str]]:
-    """Everybody whom the log names as having touched any part, with what they did; and their person keys."""
-    touched: dict[User, set[str]] = {}
-    subjects = [("model", [version.model_id]), ("version", [version.pk]), ("dataset_version", dataset_version_ids)]
-    for kind, ids in subjects:
-        entries = AuditLogEntry.objects.filter(
-            type__in=CONTRIBUTING, subjects__kind=kind, subjects__object_id__in=ids
-        ).select_related("actor")
-        for entry in entries.distinct():
-            if _counts(entry, kind, version):
-                touched.setdefault(entry.actor, set()).add(entry.type)
-    people = sorted((user for user in touched if not user.is_system), key=lambda user: user.pk)
-    contributors = tuple(
-        ContributorItem(user.pk, user.get_full_name(), tuple(sorted(touched[user]))) for user in people
-    )
+    """Everybody whom the log names as having touched any part, with what they did; and their person keys.
+
+    ``dataset_version_ids`` are the dataset versions used and all that they were derived from.
+    """
+    data = set(dataset_version_ids)
+    datasets = DatasetVersion.objects.filter(pk__in=data).values("dataset_id")
+    entries = AuditLogEntry.objects.filter(type__in=CONTRIBUTING)
+    # An entry that names the model because it is about another version of it is no touch of this one; nor is one that
+    # names the dataset because it is about another version of that.
+    of_a_version = LogSubject.objects.filter(entry=OuterRef("pk"), kind="version")
+    touches = [
+        entries.filter(subjects__kind="model", subjects__object_id=version.model_id).exclude(Exists(of_a_version)),
+        entries.filter(subjects__kind="version", subjects__object_id=version.pk),
+        entries.filter(subjects__kind="dataset_version", subjects__object_id__in=data),
+        entries.filter(subjects__kind="dataset", subjects__object_id__in=datasets, type="dataset.registered"),
+    ]
+    did: dict[int, set[str]] = {}
+    for touch in touches:
+        for actor_id, type in touch.order_by().values_list("actor_id", "type").distinct():
+            did.setdefault(actor_id, set()).add(type)
+    people = User.objects.filter(pk__in=did, is_system=False).order_by("pk")
+    contributors = tuple(ContributorItem(user.pk, user.get_full_name(), tuple(sorted(did[user.pk]))) for user in people)
     return contributors, frozenset(user.person_key for user in people)
-
-
-def _counts(entry: AuditLogEntry, kind: str, version: ModelVersion) -> bool:
-    """An entry that names the model because it is about another version of it is no touch of this one."""
-    if kind != "model":
-        return True
-    body = json.loads(bytes(entry.body))
-    mentioned = [body["subject"], *body["related"]]
-    versions = {thing["id"] for thing in mentioned if thing["kind"] == "version"}
-    return not versions or version.pk in versions
 
 
 def read_sign_offs(version: ModelVersion, *, digest: str, document: dict[str, Any]) -> tuple[SignOffItem, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
@@ -14,6 +13,7 @@ LOAD_TEST_VALUES = ("requests", "p50_ms", "p95_ms", "p99_ms", "error_rate")
 AB_VALUES = ("control_n", "control_mean", "treatment_n", "treatment_mean")
 OUTCOMES = ("passed", "passed_with_findings", "failed")
 MOST_METRICS = 1_000
+LARGEST = 10**15
 NEEDS_FILE = frozenset(
     {
         EvidenceKind.PREDICTIONS,
@@ -52,8 +52,8 @@ def _read_metrics(content: Mapping[str, Any]) -> dict[str, Any]:
         role = item.get("dataset_role", DatasetRole.TEST.value)
         if role not in DatasetRole.values:
             raise InvalidInput(f"{where}: dataset_role must be one of {', '.join(DatasetRole.values)}.", field=where)
-        name = clean_name(str(item.get("name", "")), f"{where}.name", limit=100)
-        population = clean_name(str(item.get("population", "overall")), f"{where}.population", limit=200)
+        name = clean_name(_text(item, "name", where), f"{where}.name", limit=100)
+        population = clean_name(_text(item, "population", where, "overall"), f"{where}.population", limit=200)
         if (name, population, role) in seen:
             raise InvalidInput(f"{where}: {name} of {population} on {role} data is given twice.", field=where)
         seen.add((name, population, role))
@@ -67,6 +67,8 @@ def _read_values(needed: tuple[str, ...]) -> Callable[[Mapping[str, Any]], dict[
         values = content.get("values")
         if not isinstance(values, Mapping):
             raise InvalidInput(f"“values” must be an object with {', '.join(needed)}.", field="content.values")
+        if len(values) > MOST_METRICS:
+            raise InvalidInput(f"“values” may have at most {MOST_METRICS:,} entries.", field="content.values")
         missing = [name for name in needed if name not in values]
         if missing:
             raise InvalidInput(f"“values” lacks {', '.join(missing)}.", field="content.values")
@@ -76,7 +78,7 @@ def _read_values(needed: tuple[str, ...]) -> Callable[[Mapping[str, Any]], dict[
         }
         return {
             "values": numbers,
-            "description": clean_text(str(content.get("description", "")), "content.description"),
+            "description": clean_text(_text(content, "description"), "content.description"),
         }
 
     return read
@@ -99,7 +101,7 @@ def _read_ab_result(content: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInput("Both arms need at least one subject.", field="content.values")
     # The difference is computed here, so that it cannot contradict the arms.
     values["difference"] = values["treatment_mean"] - values["control_mean"]
-    read["metric"] = clean_name(str(content.get("metric", "")), "content.metric", limit=100)
+    read["metric"] = clean_name(_text(content, "metric"), "content.metric", limit=100)
     return read
 
 
@@ -109,14 +111,22 @@ def _read_review(content: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInput(f"“outcome” must be one of {', '.join(OUTCOMES)}.", field="content.outcome")
     return {
         "outcome": outcome,
-        "reviewer": clean_name(str(content.get("reviewer", "")), "content.reviewer", limit=200),
-        "summary": clean_text(str(content.get("summary", "")), "content.summary", required=True),
+        "reviewer": clean_name(_text(content, "reviewer"), "content.reviewer", limit=200),
+        "summary": clean_text(_text(content, "summary"), "content.summary", required=True),
     }
 
 
+def _text(content: Mapping[str, Any], key: str, where: str = "content", default: str = "") -> str:
+    value = content.get(key, default)
+    if not isinstance(value, str):
+        raise InvalidInput(f"“{where}.{key}” must be a text.", field=f"{where}.{key}")
+    return value
+
+
 def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InvalidInput(f"“{where}” must be a finite number.", field=where)
+    """A finite number below 10^15. Larger ones come back from some databases as whole numbers that JSON cannot hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
+        raise InvalidInput(f"“{where}” must be a finite number below 10^15.", field=where)
     return float(value)
 
 
@@ -140,10 +150,10 @@ def read_junit(file: BinaryIO) -> dict[str, Any]:
         root = ElementTree.fromstring(text, forbid_dtd=True)
     except DefusedXmlException:
         raise InvalidInput("The report contains a DTD or entities, which are never followed.", field="file") from None
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last two: an encoding nobody knows
         raise InvalidInput(f"The report is not well-formed XML: {error}.", field="file") from None
     if root.tag not in {"testsuites", "testsuite"}:
-        raise InvalidInput(f"A JUnit report begins with <testsuites>, not <{root.tag}>.", field="file")
+        raise InvalidInput(f"A JUnit report begins with <testsuites>, not <{root.tag[:100]}>.", field="file")
     counts = dict.fromkeys(("tests", "failures", "errors", "skipped", "passed"), 0)
     for case in root.iter("testcase"):
         counts["tests"] += 1

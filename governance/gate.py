@@ -168,7 +168,7 @@ def _judge_evaluations(dossier: Dossier) -> list[Finding]:
             item for item in dossier.evaluations if (item.kind, item.dataset_role) == (need.kind, need.dataset_role)
         ]
         newest = made[0] if made else None
-        status, detail = _judge_evaluation(newest)
+        status, detail = _judge_evaluation(dossier, newest)
         title = _("%(kind)s on %(role)s data") % {
             "kind": EvaluationKind(need.kind).label,
             "role": DatasetRole(need.dataset_role).label.lower(),
@@ -186,9 +186,11 @@ def _judge_evaluations(dossier: Dossier) -> list[Finding]:
     return findings
 
 
-def _judge_evaluation(evaluation: EvaluationItem | None) -> tuple[str, str]:
+def _judge_evaluation(dossier: Dossier, evaluation: EvaluationItem | None) -> tuple[str, str]:
     if evaluation is None:
         return FindingStatus.MISSING, _("Not requested yet.")
+    if dossier.is_outdated(evaluation):
+        return FindingStatus.STALE, _("The evidence it read has been superseded. Ask for it again.")
     if evaluation.status == WorkStatus.FAILED:
         return FindingStatus.NOT_MET, _("It failed: %(why)s") % {"why": evaluation.failure}
     if evaluation.status != WorkStatus.SUCCEEDED:

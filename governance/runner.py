@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 
 from audits.errors import BadInput
@@ -16,6 +17,7 @@ from governance.amendment import about_evaluation, version_and_model
 from governance.canonical import sha256_hex
 from governance.exceptions import GovernanceError, InvalidInput
 from governance.models import Evaluation, EvaluationKind, Evidence, EvidenceKind, User, WorkStatus
+from governance.text import make_harmless
 
 logger = logging.getLogger(__name__)
 
@@ -44,29 +46,38 @@ def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
 def run(evaluation_id: int) -> bool:
     """Run a queued evaluation to its end. False when there was nothing to do.
 
-    Bad input ends it FAILED with the laboratory's reason. Anything unforeseen leaves the row to its lease, so that it
-    is tried again, and gives up after ``leases.MOST_ATTEMPTS``.
+    Bad input ends it FAILED with the laboratory's reason, and so does anything unforeseen, without details. A worker
+    that dies leaves the row to its lease: it is tried again, and given up after ``leases.MOST_ATTEMPTS``. A worker that
+    was taken for dead writes nothing.
     """
     evaluation = leases.claim(Evaluation, evaluation_id)
     if evaluation is None:
         return False
-    if evaluation.attempts > leases.MOST_ATTEMPTS:
-        _record_failure(evaluation, f"Given up: the worker died {leases.MOST_ATTEMPTS} times while computing this.")
-        return True
     try:
         with leases.kept_alive(evaluation):
-            result = _compute(evaluation)
-        _record_success(evaluation, result)
-    except (BadInput, GovernanceError) as error:
-        _record_failure(evaluation, str(error))
+            _finish(evaluation)
     except leases.LeaseLost:
         logger.warning("evaluation %s was taken over by another worker", evaluation.pk)
+    return True
+
+
+def _finish(evaluation: Evaluation) -> None:
+    if evaluation.attempts > leases.MOST_ATTEMPTS:
+        _record_failure(evaluation, f"Given up: the worker died {leases.MOST_ATTEMPTS} times while computing this.")
+        return
+    try:
+        result = _compute(evaluation)
+    except (BadInput, GovernanceError) as error:
+        _record_failure(evaluation, str(error))
+    except SoftTimeLimitExceeded:
+        _record_failure(evaluation, "It took longer than a worker may spend on one evaluation. Ask for less at once.")
     except Exception:
         logger.exception("evaluation %s failed unexpectedly", evaluation.pk)
         _record_failure(
             evaluation, "An unexpected error stopped this evaluation; the operator's log has the details. Try again."
         )
-    return True
+    else:
+        _record_success(evaluation, result)
 
 
 def _compute(evaluation: Evaluation) -> dict[str, Any]:
@@ -101,9 +112,10 @@ def _record_success(evaluation: Evaluation, result: dict[str, Any]) -> None:
 
 
 def _record_failure(evaluation: Evaluation, why: str) -> None:
+    reason = make_harmless(why, limit=2_000)
     with transaction.atomic():
-        leases.finish(evaluation, status=WorkStatus.FAILED, failure=why[:2_000])
-        _log(evaluation, "evaluation.failed", {}, reason=why[:2_000])
+        leases.finish(evaluation, status=WorkStatus.FAILED, failure=reason)
+        _log(evaluation, "evaluation.failed", {}, reason=reason)
 
 
 def _log(evaluation: Evaluation, type: str, data: dict[str, Any], *, reason: str = "") -> None:

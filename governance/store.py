@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -20,8 +22,13 @@ from django.conf import settings
 from governance.exceptions import IntegrityBroken, StoreUnavailable, TooLarge
 from governance.models import StoredFile
 
+logger = logging.getLogger(__name__)
+
 PREFIX = "sha256:"
 CHUNK = 1 << 20
+INCOMING = ".incoming-"
+# Longer than any upload is written: nobody writes such a file any more.
+ABANDONED_AFTER_SECONDS = 24 * 3600
 
 
 def path_of(digest: str) -> Path:
@@ -32,19 +39,28 @@ def path_of(digest: str) -> Path:
     return Path(settings.COUNTERSIGN_DATA) / "evidence" / name[:2] / name
 
 
-def save(chunks: Iterable[bytes], *, limit: int | None = None) -> StoredFile:
-    """Store the bytes and return their row. Raises ``TooLarge`` or ``StoreUnavailable``; nothing half written stays."""
+def save(
+    chunks: Iterable[bytes], *, limit: int | None = None, examine: Callable[[BinaryIO], None] | None = None
+) -> StoredFile:
+    """Store the bytes and return their row. Nothing half written stays, and nothing that is refused.
+
+    ``examine`` may read the whole file before it is taken in, and raise to refuse it. Raises ``TooLarge`` over
+    ``limit`` (default: the setting) and ``StoreUnavailable`` when the disk cannot take it.
+    """
     limit = settings.COUNTERSIGN_UPLOAD_LIMIT if limit is None else limit
     root = Path(settings.COUNTERSIGN_DATA) / "evidence"
     try:
         root.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=root, prefix=".incoming-")
+        handle, name = tempfile.mkstemp(dir=root, prefix=INCOMING)
     except OSError as error:
         raise _unavailable(error) from error
     temporary = Path(name)
     try:
         digest, size = _write(handle, chunks, limit)
-        _settle(temporary, path_of(digest))
+        if examine is not None:
+            with temporary.open("rb") as file:
+                examine(file)
+        _settle(temporary, digest)
     except OSError as error:
         raise _unavailable(error) from error
     finally:
@@ -66,16 +82,30 @@ def _write(handle: int, chunks: Iterable[bytes], limit: int) -> tuple[str, int]:
     return PREFIX + hasher.hexdigest(), size
 
 
-def _settle(temporary: Path, place: Path) -> None:
-    """Move into place. The same bytes may be there already: then theirs stay, unless they are damaged."""
+def _settle(temporary: Path, digest: str) -> None:
+    """Move into place. Intact bytes that are there already stay; damaged ones are replaced and the operator is told."""
+    place = path_of(digest)
+    if place.exists():
+        with place.open("rb") as file:
+            if _hash(file) == digest:
+                return
+        logger.error(
+            "The stored file %s was damaged; it was submitted again and is whole now. Look for the cause.", digest
+        )
     place.parent.mkdir(exist_ok=True)
     temporary.chmod(0o440)
     temporary.replace(place)
-    directory = os.open(place.parent, os.O_RDONLY)
+    for folder in (place.parent, place.parent.parent):
+        _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder outlive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(directory)
+        os.fsync(handle)
     finally:
-        os.close(directory)
+        os.close(handle)
 
 
 def _unavailable(error: OSError) -> StoreUnavailable:
@@ -88,19 +118,42 @@ def _unavailable(error: OSError) -> StoreUnavailable:
 
 @contextmanager
 def open_file(digest: str) -> Iterator[BinaryIO]:
-    """Open stored bytes for reading. Raises ``StoreUnavailable`` when they are gone."""
+    """Open stored bytes for reading. Raises ``IntegrityBroken`` when they are gone."""
     try:
-        with path_of(digest).open("rb") as file:
-            yield file
+        file = path_of(digest).open("rb")
     except FileNotFoundError as error:
         raise IntegrityBroken(f"The stored file {digest} is missing from the evidence store.") from error
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The evidence store cannot be read ({error.strerror}); an operator must look."
+        ) from error
+    with file:
+        yield file
 
 
 def check(digest: str) -> None:
     """Read the whole file again and raise ``IntegrityBroken`` unless its bytes still have this digest."""
-    hasher = hashlib.sha256()
     with open_file(digest) as file:
-        while chunk := file.read(CHUNK):
-            hasher.update(chunk)
-    if PREFIX + hasher.hexdigest() != digest:
+        found = _hash(file)
+    if found != digest:
         raise IntegrityBroken(f"The stored file {digest} no longer has that digest: its bytes were changed.")
+
+
+def _hash(file: BinaryIO) -> str:
+    hasher = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        hasher.update(chunk)
+    return PREFIX + hasher.hexdigest()
+
+
+def clear_abandoned() -> int:
+    """Delete what killed processes left half written and return how many files that were."""
+    before, count = time.time() - ABANDONED_AFTER_SECONDS, 0
+    for path in (Path(settings.COUNTERSIGN_DATA) / "evidence").glob(f"{INCOMING}*"):
+        try:
+            if path.stat().st_mtime < before:
+                path.unlink()
+                count += 1
+        except FileNotFoundError:
+            pass  # it was finished this moment
+    return count

@@ -42,6 +42,18 @@ def clean_text(value: str, field: str, *, limit: int = 20_000, required: bool = 
     return text
 
 
+def make_harmless(text: str, *, limit: int) -> str:
+    """Text that quotes what a file holds, in a form that can be recorded: NFC, at most ``limit`` characters, whatever
+    is hidden in it replaced by U+FFFD."""
+    visible = "".join(
+        "\ufffd"
+        if character in BIDI or (unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t")
+        else character
+        for character in text[:limit]
+    )
+    return unicodedata.normalize("NFC", visible)[:limit]
+
+
 def clean_digest(value: str, field: str) -> str:
     digest = value.strip()
     if not DIGEST.fullmatch(digest):

@@ -38,8 +38,8 @@ def request_evaluation(
 ) -> Evaluation:
     """Ask the laboratory to evaluate submitted evidence (predictions or SHAP values) on a declared dataset version.
 
-    Refuses a specification that the laboratory would refuse, evidence of another version or kind, and a dataset that
-    is not declared in this role.
+    Refuses a specification that the laboratory would refuse, evidence of another version or kind or that is
+    superseded, and a dataset that is not declared in this role.
     """
     authorise(actor, "request_evaluation", version.model.project)
     if kind not in EvaluationKind.values:
@@ -49,6 +49,8 @@ def request_evaluation(
     needed = runner.EVIDENCE_FOR[kind]
     if evidence.version_id != version.pk or evidence.kind != needed:
         raise InvalidInput(f"A {kind} reads evidence of kind “{needed}” of the same version.", field="evidence")
+    if Evidence.objects.filter(supersedes=evidence).exists():
+        raise InvalidInput("That evidence is superseded; evaluate what took its place.", field="evidence")
     used = _declared(version, dataset_role, dataset_version)
     predictions = _newest_predictions(version) if kind == EvaluationKind.EXPLANATION else None
     evaluation = Evaluation.objects.create(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.db import transaction
 
@@ -16,6 +16,7 @@ from governance.auditlog import Subject
 from governance.canonical import canonical_digest
 from governance.evidence_content import NEEDS_FILE, check_content, read_junit
 from governance.exceptions import InvalidInput
+from governance.lifecycle import next_state
 from governance.models import Evidence, EvidenceKind, ModelVersion, Requirement, StoredFile
 from governance.permissions import authorise
 from governance.text import clean_name, clean_text
@@ -40,26 +41,29 @@ def submit_evidence(
 ) -> Evidence:
     """Record one item of evidence: structured content, or a file given as chunks of bytes, by its digest.
 
-    The file is stored before the version is locked, so that a slow upload holds nobody up; when the action is refused
-    later the bytes stay in the store without a name, which harms nothing.
+    Everything is checked before the file is taken in, so that a refusal leaves no bytes behind; what may change
+    meanwhile is checked again once the version is locked.
     """
     project = version.model.project
     authorise(actor, "submit_evidence", project)
     if kind not in EvidenceKind.values:
         raise InvalidInput(f"“kind” must be one of {', '.join(EvidenceKind.values)}.", field="kind")
     title = clean_name(title, "title", limit=200)
+    description = clean_text(description, "description")
+    name = clean_name(file_name, "file_name", limit=200) if file is not None else ""
     checked = check_content(kind, content)
-    stored, checked = _store(kind, file, checked)
-    received_at = auditlog.database_now()
-    _check_times(observed_at, received_at)
-    version, moved = lock_and_amend(version)
+    _check_times(observed_at, auditlog.database_now())
+    next_state("amend", version.state)
     _check_links(version, kind, requirements, supersedes)
-    name = clean_name(file_name, "file_name", limit=200) if stored else ""
+    stored, checked = _store(kind, file, checked)
+    version, moved = lock_and_amend(version)
+    received_at = auditlog.database_now()
+    _check_links(version, kind, requirements, supersedes)
     evidence = Evidence.objects.create(
         version=version,
         kind=kind,
         title=title,
-        description=clean_text(description, "description"),
+        description=description,
         content=checked,
         content_digest=canonical_digest(checked) if checked is not None else "",
         file=stored,
@@ -95,17 +99,21 @@ def submit_evidence(
 def _store(
     kind: str, file: Iterable[bytes] | None, content: dict[str, Any] | None
 ) -> tuple[StoredFile | None, dict[str, Any] | None]:
+    """Take the file in unless it is refused; a test report's content is what is counted in it."""
     if file is None:
         if kind in NEEDS_FILE:
             raise InvalidInput(f"Evidence of kind “{kind}” needs a file.", field="file")
         return None, content
-    stored = store.save(file)
-    if stored.size == 0:
-        raise InvalidInput("The file is empty.", field="file")
-    if kind == EvidenceKind.TEST_REPORT:
-        with store.open_file(stored.digest) as report:
-            content = read_junit(report)
-    return stored, content
+
+    def examine(received: BinaryIO) -> None:
+        nonlocal content
+        if not received.read(1):
+            raise InvalidInput("The file is empty.", field="file")
+        if kind == EvidenceKind.TEST_REPORT:
+            received.seek(0)
+            content = read_junit(received)
+
+    return store.save(file, examine=examine), content
 
 
 def _check_times(observed_at: datetime, received_at: datetime) -> None:

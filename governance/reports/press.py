@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 
 from governance import auditlog, leases, store
@@ -14,6 +15,7 @@ from governance.dossier import collect, keep
 from governance.exceptions import GovernanceError
 from governance.gate import judge
 from governance.models import AuditLogEntry, ComplianceReport, User, WorkStatus
+from governance.text import make_harmless
 
 logger = logging.getLogger(__name__)
 
@@ -23,22 +25,31 @@ def render(report_id: int) -> bool:
     report = leases.claim(ComplianceReport, report_id)
     if report is None:
         return False
-    if report.attempts > leases.MOST_ATTEMPTS:
-        _record_failure(report, f"Given up: the worker died {leases.MOST_ATTEMPTS} times while rendering this.")
-        return True
     try:
         with leases.kept_alive(report):
-            _make(report)
+            _finish(report)
     except leases.LeaseLost:
         logger.warning("report %s was taken over by another worker", report.pk)
+    return True
+
+
+def _finish(report: ComplianceReport) -> None:
+    if report.attempts > leases.MOST_ATTEMPTS:
+        _record_failure(report, f"Given up: the worker died {leases.MOST_ATTEMPTS} times while rendering this.")
+        return
+    try:
+        _make(report)
+    except leases.LeaseLost:
+        raise
     except GovernanceError as error:
         _record_failure(report, error.message)
+    except SoftTimeLimitExceeded:
+        _record_failure(report, "It took longer than a worker may spend on one report.")
     except Exception:
         logger.exception("report %s failed unexpectedly", report.pk)
         _record_failure(
             report, "An unexpected error stopped this report; the operator's log has the details. Try again."
         )
-    return True
 
 
 def _make(report: ComplianceReport) -> None:
@@ -67,9 +78,10 @@ def _make(report: ComplianceReport) -> None:
 
 
 def _record_failure(report: ComplianceReport, why: str) -> None:
+    reason = make_harmless(why, limit=2_000)
     with transaction.atomic():
-        leases.finish(report, status=WorkStatus.FAILED, failure=why[:2_000])
-        _log(report, "report.failed", reason=why[:2_000])
+        leases.finish(report, status=WorkStatus.FAILED, failure=reason)
+        _log(report, "report.failed", reason=reason)
 
 
 def _log(

@@ -128,7 +128,19 @@ def test_judge_what_is_absent_closes(changes, key, status):
 def test_judge_every_required_kind_is_needed(kind):
     whole = make_dossier()
     dossier = make_dossier(evidence=tuple(item for item in whole.evidence if item.kind != kind))
-    assert [finding.key for finding in judge(dossier).closing] == [f"evidence:{kind}"]
+    closing = [finding.key for finding in judge(dossier).closing]
+    assert closing[0] == f"evidence:{kind}"
+    # Without the predictions everything measured on them falls as well.
+    assert len(closing) == (4 if kind == "predictions" else 1)
+
+
+def test_judge_evaluation_of_superseded_evidence_is_stale_and_its_numbers_count_no_more():
+    successor = make_evidence(20, "predictions", supersedes_id=2)
+    evidence = tuple(item for item in make_dossier().evidence if item.id != 2)
+    found = statuses(make_dossier(evidence=(*evidence, successor)))
+    assert found["evidence:predictions"] == "MET"
+    assert found["evaluation:bias_audit:test"] == "STALE"
+    assert found["criterion:R-1.1"] == "MISSING"
 
 
 @pytest.mark.parametrize(

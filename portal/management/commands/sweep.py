@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 from kombu.exceptions import OperationalError
 
-from governance.tasks import sweep
+from governance.tasks import Sweep
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +27,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Sweep once, or until SIGTERM; while database or broker is away, ask more rarely."""
+        sweep = Sweep()
         if options["every"] is None:
-            sweep()
+            sweep.ring()
             return
         told_to_stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         while not told_to_stop.wait(pause):
             close_old_connections()
             try:
-                sweep()
+                sweep.ring()
                 pause = options["every"]
             except (DatabaseError, OperationalError, OSError) as error:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
