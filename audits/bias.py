@@ -14,7 +14,6 @@ from audits.frames import LIMITS, Limits, read_predictions
 from audits.groupings import (
     Resampler,
     Settings,
-    Tally,
     compute_frame,
     measure_group,
     tally_groups,
@@ -25,7 +24,7 @@ from audits.metrics import METRICS
 from audits.notes import write_notes
 from audits.record import describe_run, to_json
 from audits.reduction import reduce_to_cells
-from audits.results import BiasAudit, Group, Grouping, ScoringRate, Sums
+from audits.results import BiasAudit, Group, Grouping
 from audits.spec import (
     DEFAULT_DRAWS,
     DEFAULT_LEVEL,
@@ -100,12 +99,11 @@ def bias_audit(
     settings = Settings(names, minimum_group_size, level, find_z(level), draws, random_state)
     _check_reference(cells, reference or {})
     resampler = Resampler(cells, settings)
-    groupings = []
-    median = None
-    for subset in list_subsets(features):
-        grouping, overall, found = _measure_grouping(cells, subset, reference or {}, settings, resampler, scoring)
-        groupings.append(grouping)
-        median = found if found is not None else median
+    overall = _measure_everybody(cells, settings)
+    groupings = [
+        _measure_grouping(cells, subset, reference or {}, settings, resampler, scoring)
+        for subset in list_subsets(features)
+    ]
     return BiasAudit(
         sensitive_features=features,
         metrics=names,
@@ -117,7 +115,7 @@ def bias_audit(
         draws=draws,
         random_state=random_state,
         is_weighted=cells.weighted,
-        median_score=median,
+        median_score=cells.scores.median() if scoring and cells.scores else None,
     )
 
 
@@ -154,21 +152,17 @@ def _measure_grouping(
     settings: Settings,
     resampler: Resampler,
     scoring: bool,
-) -> tuple[Grouping, Group, float | None]:
-    """Measure one combination of features: (grouping, everybody, median score)."""
+) -> Grouping:
+    """Measure one combination of features."""
     places = [cells.sensitive_features.index(name) for name in features]
-    groups, overall = _measure_groups(cells, features, places, settings)
+    groups = _measure_groups(cells, features, places, settings)
     names = [group.values for group in groups]
     comparer = Comparer(features, groups, settings, lambda: resampler.draw(features, names))
     spread, disparities = comparer.compare()
     base = tuple(reference[name] for name in features if name in reference)
     has_base = len(base) == len(features) and base in names
     ratios, top = find_impact_ratios(groups, settings)
-    median: float | None = None
-    rates: tuple[ScoringRate, ...] = ()
-    if scoring and cells.scores is not None:
-        median, rates = find_scoring_rates(cells.scores, places)
-    grouping = Grouping(
+    return Grouping(
         features=features,
         groups=groups,
         spread=spread,
@@ -178,38 +172,29 @@ def _measure_grouping(
         highest_groups=top,
         reference=base if has_base else None,
         versus_reference=comparer.compare_to_reference(base) if has_base else {},
-        scoring=rates,
+        scoring=find_scoring_rates(cells.scores, places) if scoring and cells.scores else (),
     )
-    return grouping, overall, median
 
 
 def _measure_groups(
     cells: Cells, features: tuple[str, ...], places: Sequence[int], settings: Settings
-) -> tuple[tuple[Group, ...], Group]:
-    """Return every group of some features, and everybody."""
+) -> tuple[Group, ...]:
+    """Return every group of some features."""
     marginal = cells.marginal(features)
-    label_metrics = [name for name in settings.metrics if METRICS[name].needs == "label"]
-    by_group, overall = compute_frame(marginal, label_metrics)
+    by_group, _ = compute_frame(marginal, settings.label_metrics)
     summaries = cells.scores.summarise(places) if cells.scores is not None else {}
-    everybody = cells.scores.summarise([]) if cells.scores is not None else {}
-    tallies = tally_groups(marginal)
-    groups = tuple(
+    return tuple(
         measure_group(values, tally, by_group[values], summaries.get(values), settings)
-        for values, tally in tallies.items()
+        for values, tally in tally_groups(marginal).items()
     )
-    total = _add_tallies(tallies.values())
-    return groups, measure_group((), total, overall, everybody.get(()), settings)
 
 
-def _add_tallies(tallies: Any) -> Tally:
-    """Return the tally of everybody."""
-    parts = list(tallies)
-    return Tally(
-        *(
-            Sums(*(sum(column) for column in zip(*(getattr(part, name) for part in parts), strict=True)))
-            for name in ("counts", "weights", "squares")
-        )
-    )
+def _measure_everybody(cells: Cells, settings: Settings) -> Group:
+    """Return the group of all rows."""
+    _, overall = compute_frame(cells.marginal(cells.sensitive_features[:1]), settings.label_metrics)
+    summaries = cells.scores.summarise([]) if cells.scores is not None else {}
+    total = tally_groups(cells.marginal(()))[()]
+    return measure_group((), total, overall, summaries.get(()), settings)
 
 
 def run_bias_audit(

@@ -206,53 +206,11 @@ def draw_impact_ratios(grouping: Document, theme: Theme) -> Chart:
         for row in grouping["impact_ratios"]["groups"]
         if _label(row["group"]) in names and row["impact_ratio"] is not None
     ]
-    colours = THEMES[theme]
-    values = [
-        {
-            "group": _label(row["group"]),
-            "value": row["impact_ratio"],
-            "low": (row["interval"] or {}).get("low"),
-            "high": (row["interval"] or {}).get("high"),
-            "side": "below four fifths" if row["below_four_fifths"] else "four fifths or more",
-        }
-        for row in rows
-    ]
-    y = list_on_axis("group", [value["group"] for value in values])
-    highest = min(1.5, max([1.04, *(value["high"] or 0 for value in values)]))
-    x = measure_across("value", "selection rate / highest selection rate", (0.0, highest), ".1f")
-    sides = ["four fifths or more", "below four fifths"]
-    points = {
-        "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
-        "encoding": {
-            "y": y,
-            "x": x,
-            "shape": {
-                "field": "side",
-                "scale": {"domain": sides, "range": ["circle", "diamond"]},
-                "legend": {"title": None, "orient": "bottom"},
-            },
-            "color": {
-                "field": "side",
-                "scale": {"domain": sides, "range": [colours.main, colours.contrast]},
-                "legend": {"title": None, "orient": "bottom"},
-            },
-        },
-    }
-    content = {
-        "width": PLOT_WIDTH,
-        "height": {"step": ROW_HEIGHT},
-        "data": {"values": values},
-        "layer": [
-            draw_line_at(FOUR_FIFTHS, x, colours.contrast),
-            *draw_intervals(y, x, colours.soft_ink),
-            points,
-        ],
-    }
     title = f"Impact ratio by {_name_features(grouping)}"
     return Chart(
         name=_slug(grouping, "impact"),
         title=title,
-        spec=frame_spec(content, theme),
+        spec=frame_spec(_lay_out_impact(rows, theme), theme),
         alt_text=_describe_impact(title, rows) + _say_omitted(grouping, len(kept)),
         table_header=("Group", "Selection rate", "Impact ratio", "Interval", "Below four fifths"),
         table_rows=tuple(
@@ -266,6 +224,44 @@ def draw_impact_ratios(grouping: Document, theme: Theme) -> Chart:
             for row in rows
         ),
     )
+
+
+def _lay_out_impact(rows: Sequence[Document], theme: Theme) -> Spec:
+    """Return the layers of the impact chart; intervals are cut at one and a half."""
+    colours = THEMES[theme]
+    sides = ["four fifths or more", "below four fifths"]
+    values = [
+        {
+            "group": _label(row["group"]),
+            "value": row["impact_ratio"],
+            "low": (row["interval"] or {}).get("low"),
+            "high": (row["interval"] or {}).get("high"),
+            "side": sides[bool(row["below_four_fifths"])],
+        }
+        for row in rows
+    ]
+    y = list_on_axis("group", [value["group"] for value in values])
+    highest = min(1.5, max([1.04, *(value["high"] or 0 for value in values)]))
+    x = measure_across("value", "selection rate / highest selection rate", (0.0, highest), ".1f")
+    legend = {"title": None, "orient": "bottom"}
+    shape = {"domain": sides, "range": ["circle", "diamond"]}
+    colour = {"domain": sides, "range": [colours.main, colours.contrast]}
+    points = {
+        "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
+        "encoding": {
+            "y": y,
+            "x": x,
+            "shape": {"field": "side", "scale": shape, "legend": legend},
+            "color": {"field": "side", "scale": colour, "legend": legend},
+        },
+    }
+    line = draw_line_at(FOUR_FIFTHS, x, colours.contrast)
+    return {
+        "width": PLOT_WIDTH,
+        "height": {"step": ROW_HEIGHT},
+        "data": {"values": values},
+        "layer": [line, *draw_intervals(y, x, colours.soft_ink), points],
+    }
 
 
 def _describe_impact(title: str, rows: Sequence[Document]) -> str:
@@ -282,50 +278,13 @@ def _describe_impact(title: str, rows: Sequence[Document]) -> str:
 
 def draw_disparities(grouping: Document, theme: Theme, thresholds: Mapping[str, float]) -> Chart:
     """Return the differences between groups as bars with intervals, and limits as marks."""
-    colours = THEMES[theme]
     names = [name for name in SHOWN_DISPARITIES if grouping["disparities"].get(name) is not None]
     intervals = grouping["disparity_intervals"]
-    values = [
-        {
-            "disparity": DISPARITIES[name].title.removesuffix("difference").rstrip(" ,"),
-            "value": grouping["disparities"][name],
-            "zero": 0,
-            "low": intervals.get(name, {}).get("low"),
-            "high": intervals.get(name, {}).get("high"),
-            "limit": thresholds.get(name),
-        }
-        for name in names
-    ]
-    highest = max([0.1, *(value[key] or 0 for value in values for key in ("value", "high", "limit"))])
-    y = list_on_axis("disparity", [value["disparity"] for value in values])
-    x = measure_across("value", "difference between groups", (0.0, min(1.0, highest * 1.08)), ".0%")
-    bar = {
-        "mark": draw_bar(colours),
-        "encoding": {"y": y, "x": x, "x2": {"field": "zero"}},
-    }
-    limit = {
-        "transform": [{"filter": "isValid(datum.limit)"}],
-        "mark": {
-            "type": "tick",
-            "orient": "vertical",
-            "size": 22,
-            "thickness": 3,
-            "color": colours.contrast,
-            "opacity": 1,
-        },
-        "encoding": {"y": y, "x": {**x, "field": "limit"}},
-    }
-    content = {
-        "width": PLOT_WIDTH,
-        "height": {"step": ROW_HEIGHT},
-        "data": {"values": values},
-        "layer": [bar, *draw_intervals(y, x, colours.ink), limit],
-    }
     title = f"Differences between groups of {_name_features(grouping)}"
     return Chart(
         name=_slug(grouping, "disparities"),
         title=title,
-        spec=frame_spec(content, theme),
+        spec=frame_spec(_lay_out_disparities(names, grouping, theme, thresholds), theme),
         alt_text=_describe_disparities(title, names, grouping, thresholds),
         table_header=("Disparity", "Difference", "Interval", "Limit"),
         table_rows=tuple(
@@ -338,6 +297,40 @@ def draw_disparities(grouping: Document, theme: Theme, thresholds: Mapping[str, 
             for name in names
         ),
     )
+
+
+def _lay_out_disparities(
+    names: Sequence[str], grouping: Document, theme: Theme, thresholds: Mapping[str, float]
+) -> Spec:
+    """Return the layers of the disparity chart."""
+    colours = THEMES[theme]
+    values = [
+        {
+            "disparity": DISPARITIES[name].title.removesuffix("difference").rstrip(" ,"),
+            "value": grouping["disparities"][name],
+            "zero": 0,
+            "low": grouping["disparity_intervals"].get(name, {}).get("low"),
+            "high": grouping["disparity_intervals"].get(name, {}).get("high"),
+            "limit": thresholds.get(name),
+        }
+        for name in names
+    ]
+    highest = max([0.1, *(value[key] or 0 for value in values for key in ("value", "high", "limit"))])
+    y = list_on_axis("disparity", [value["disparity"] for value in values])
+    x = measure_across("value", "difference between groups", (0.0, min(1.0, highest * 1.08)), ".0%")
+    bar = {"mark": draw_bar(colours), "encoding": {"y": y, "x": x, "x2": {"field": "zero"}}}
+    mark = {"type": "tick", "orient": "vertical", "size": 22, "thickness": 3, "opacity": 1}
+    limit = {
+        "transform": [{"filter": "isValid(datum.limit)"}],
+        "mark": {**mark, "color": colours.contrast},
+        "encoding": {"y": y, "x": {**x, "field": "limit"}},
+    }
+    return {
+        "width": PLOT_WIDTH,
+        "height": {"step": ROW_HEIGHT},
+        "data": {"values": values},
+        "layer": [bar, *draw_intervals(y, x, colours.ink), limit],
+    }
 
 
 def _describe_disparities(title: str, names: Sequence[str], grouping: Document, thresholds: Mapping[str, float]) -> str:

@@ -28,6 +28,7 @@ SHOWN_FEATURES = 15
 SWARM_ROW = 34
 SWARM_BINS = 90
 MAXIMUM_POINTS = 300
+POINT = {"type": "point", "filled": True, "size": 16, "opacity": 1, "aria": False}
 
 Document = Mapping[str, Any]
 
@@ -113,11 +114,7 @@ def draw_beeswarm(result: Document, theme: Theme) -> Chart:
     x = measure_across("shap", "SHAP value: effect on the output", (low - edge, high + edge), "~g")
     encoding: Spec = {
         "y": list_on_axis("feature", list(map(show_name, features))),
-        "yOffset": {
-            "field": "offset",
-            "type": "quantitative",
-            "scale": {"domain": [-1, 1]},
-        },
+        "yOffset": {"field": "offset", "type": "quantitative", "scale": {"domain": [-1, 1]}},
         "x": x,
         "color": {"value": colours.main},
     }
@@ -129,11 +126,7 @@ def draw_beeswarm(result: Document, theme: Theme) -> Chart:
         "height": {"step": SWARM_ROW, "for": "position"},
         "layer": [
             draw_line_at(0.0, x, colours.soft_ink, (1, 0)),
-            {
-                "data": {"values": points},
-                "mark": {"type": "point", "filled": True, "size": 16, "opacity": 1, "aria": False},
-                "encoding": encoding,
-            },
+            {"data": {"values": points}, "mark": POINT, "encoding": encoding},
         ],
     }
     rows = len(sample["ids"])

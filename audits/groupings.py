@@ -55,6 +55,11 @@ class Settings:
     draws: int
     random_state: int
 
+    @property
+    def label_metrics(self) -> tuple[str, ...]:
+        """Return the metrics that follow from the counts alone."""
+        return tuple(name for name in self.metrics if METRICS[name].needs == "label")
+
 
 def tally_groups(cells: Sequence[Cell]) -> dict[tuple[str, ...], Tally]:
     """Sum cells into one tally per group, in the order of the groups' values."""
@@ -78,6 +83,8 @@ def compute_frame(
     -------
     (by group, overall), NaN where a metric is undefined.
     """
+    if not metrics:
+        return {cell.group: {} for cell in cells}, {}
     import pandas as pd
     from fairlearn.metrics import MetricFrame
 

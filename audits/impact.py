@@ -67,8 +67,8 @@ def _impact_estimate(
     return bound_estimate(value, interval, reason)
 
 
-def find_scoring_rates(scores: ScoreCounts, places: Sequence[int]) -> tuple[float, tuple[ScoringRate, ...]]:
-    """Return (median score, scoring rate of every group).
+def find_scoring_rates(scores: ScoreCounts, places: Sequence[int]) -> tuple[ScoringRate, ...]:
+    """Return the scoring rate of every group.
 
     The scoring rate is the share of a group strictly above the median of all rows, the impact
     ratio that rate against the highest one (New York City Local Law 144, rule of 2023).
@@ -77,7 +77,7 @@ def find_scoring_rates(scores: ScoreCounts, places: Sequence[int]) -> tuple[floa
     shares = scores.shares_above(median, places)
     rates = {group: above / weight if weight else None for group, (above, weight) in shares.items()}
     highest = max((rate for rate in rates.values() if rate is not None), default=0.0)
-    return median, tuple(
+    return tuple(
         ScoringRate(group, rate, rate / highest if rate is not None and highest else None)
         for group, rate in sorted(rates.items())
     )

@@ -98,17 +98,21 @@ class ScoreCounts:
         """Summarise the rows at these places, which are sorted by score."""
         score, weight, squared = self.score[rows], self.weight[rows], self.weight_squared[rows]
         positive = self.label[rows] == 1
-        total = math.fsum(weight)
+        total = float(weight.sum())
         if not total:
             return ScoreSummary(math.nan, math.nan, math.nan, 0.0, 0.0, 0.0)
-        mean = math.fsum(weight * score) / total
+        mean = float((weight * score).sum()) / total
+        sizes = [
+            effective_size(float(weight[chosen].sum()), float(squared[chosen].sum()))
+            for chosen in (positive, ~positive)
+        ]
         return ScoreSummary(
             auc=_rank_pairs(score, weight, positive),
             mean=mean,
-            variance=math.fsum(weight * (score - mean) ** 2) / total,
-            effective=effective_size(total, math.fsum(squared)),
-            effective_positives=effective_size(math.fsum(weight[positive]), math.fsum(squared[positive])),
-            effective_negatives=effective_size(math.fsum(weight[~positive]), math.fsum(squared[~positive])),
+            variance=float((weight * (score - mean) ** 2).sum()) / total,
+            effective=effective_size(total, float(squared.sum())),
+            effective_positives=sizes[0],
+            effective_negatives=sizes[1],
         )
 
     def median(self) -> float:
@@ -152,5 +156,5 @@ def _rank_pairs(score: NDArray[np.float64], weight: NDArray[np.float64], positiv
     positives = np.add.reduceat(np.where(positive, weight, 0.0), starts)
     negatives = np.add.reduceat(np.where(positive, 0.0, weight), starts)
     below = np.cumsum(negatives) - negatives
-    pairs = math.fsum(positives * (below + negatives / 2))
+    pairs = float((positives * (below + negatives / 2)).sum())
     return pairs / (total_positive * total_negative)

@@ -51,7 +51,19 @@ def test_divide_by_nothing_is_not_a_number() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["errors", "metrics", "disparities", "spec", "explanation_spec", "populations", "measures", "results"],
+    [
+        "errors",
+        "metrics",
+        "disparities",
+        "spec",
+        "explanation_spec",
+        "populations",
+        "measures",
+        "results",
+        "bias",
+        "explain",
+        "charts",
+    ],
 )
 def test_the_vocabulary_imports_without_heavy_libraries(module: str) -> None:
     heavy = ["numpy", "pandas", "scipy", "sklearn", "fairlearn", "duckdb", "altair", "vl_convert", "shap", "django"]
