@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 PATROL = 250  # entries hashed again per round: a few milliseconds
 INTERVAL_SECONDS = 0.5
 ALARM_PAUSE_SECONDS = 10.0
-LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 5.0
 LOCK_PATIENCE_SECONDS = 10.0
 REPEAT_ALARM_SECONDS = 60.0
 
