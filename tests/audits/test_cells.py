@@ -50,7 +50,7 @@ def count_by_hand(rows: list[tuple[str, ...]]) -> tuple[Cell, ...]:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(rows=ROWS)
 def test_reduced_rows_equal_rows_counted_by_hand(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]]
@@ -58,7 +58,7 @@ def test_reduced_rows_equal_rows_counted_by_hand(
     assert reduce_rows(tmp_path_factory.mktemp("t"), rows).rows == count_by_hand(rows)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(rows=ROWS, seed=st.integers())
 def test_cells_do_not_depend_on_the_order_of_rows(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], seed: int
@@ -78,7 +78,7 @@ def list_scores(cells: Cells) -> list[list[float]]:
     return [list(scores.groups), *(column.tolist() for column in columns)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(first=ROWS, second=ROWS, third=ROWS)
 def test_merge_is_associative_commutative_and_equals_one_file(
     tmp_path_factory: pytest.TempPathFactory,
