@@ -16,7 +16,11 @@ def lock_and_amend(version: ModelVersion) -> tuple[ModelVersion, dict[str, str]]
 
 
 def amend_open_versions(model: RegisteredModel) -> dict[str, str]:
-    """A change of the model or its requirements reaches every version that is still open."""
+    """A change of the model or its requirements reaches every version that is still open.
+
+    Locks the model first and its versions then, as promotion does, so that two changes at once wait for each other.
+    """
+    RegisteredModel.objects.select_for_update().get(pk=model.pk)
     moved: dict[str, str] = {}
     open_states = (State.DRAFT, State.IN_REVIEW, State.APPROVED)
     for version in ModelVersion.objects.select_for_update().filter(model=model, state__in=open_states).order_by("pk"):

@@ -13,6 +13,7 @@ import yaml
 
 from governance.canonical import canonical_digest
 from governance.exceptions import InvalidInput
+from governance.text import clean_name, clean_text
 
 BUILT_IN = Path(__file__).parent / "requirement_templates"
 COMPARATORS = ("at_least", "at_most")
@@ -21,6 +22,7 @@ SEVERITIES = ("must", "should")
 NUMBER = re.compile(r"[-+0-9.eE]{1,40}", re.ASCII)
 LARGEST = Decimal("1e14")
 LONGEST_TEMPLATE = 100_000
+MOST_CRITERIA = 50
 MOST_REQUIREMENTS = 100  # the log entry that makes them names each with its digest
 
 
@@ -65,33 +67,38 @@ def parse_template(text: str) -> tuple[RequirementText, ...]:
 
 
 def _requirement(raw: Any, where: str) -> RequirementText:
-    if not isinstance(raw, dict) or not raw.get("title") or not raw.get("statement"):
+    if not isinstance(raw, dict):
         raise InvalidInput(f"{where}: a title and a statement are needed.", field="text")
     criteria = raw.get("criteria") or []
-    if not isinstance(criteria, list):
-        raise InvalidInput(f"{where}: “criteria” must be a list.", field="text")
-    for key in ("title", "statement", "source"):
-        # YAML aliases make a small text an enormous value; only what is text already is written down.
-        if not isinstance(raw.get(key, ""), str):
-            raise InvalidInput(f"{where}: “{key}” must be text; put it in quotes.", field="text")
-    return RequirementText(
-        raw["title"],
-        raw["statement"].strip(),
-        raw.get("source", ""),
-        tuple(parse_criterion(item, f"{where}, criterion {number}") for number, item in enumerate(criteria, 1)),
-    )
+    if not isinstance(criteria, list) or len(criteria) > MOST_CRITERIA:
+        raise InvalidInput(f"{where}: “criteria” must be a list of at most {MOST_CRITERIA}.", field="text")
+    try:
+        title = clean_name(_text(raw, "title"), "title", limit=200)
+        statement = clean_text(_text(raw, "statement"), "statement", required=True)
+        source = clean_text(_text(raw, "source"), "source", limit=200)
+    except InvalidInput as error:
+        raise InvalidInput(f"{where}: {error.message}", field="text") from None
+    parsed = tuple(parse_criterion(item, f"{where}, criterion {number}") for number, item in enumerate(criteria, 1))
+    return RequirementText(title, statement, source, parsed)
+
+
+def _text(raw: dict[str, Any], key: str, default: str = "") -> str:
+    """YAML aliases make a small text an enormous value; only what is text already is written down."""
+    value = raw.get(key) or default
+    if not isinstance(value, str):
+        raise InvalidInput(f"“{key}” must be text; put it in quotes.", field=key)
+    return value
 
 
 def parse_criterion(raw: Any, where: str) -> CriterionText:
     """Check one criterion given as a mapping; ``where`` begins the message when something is wrong with it."""
     if not isinstance(raw, dict):
         raise InvalidInput(f"{where}: a criterion is a mapping of metric, comparator, threshold.", field="criteria")
-    metric = str(raw.get("metric", "")).strip()
-    if not metric or len(metric) > 100:
-        raise InvalidInput(f"{where}: name a metric.", field="criteria")
-    population = str(raw.get("population") or "overall").strip()
-    if len(population) > 200:
-        raise InvalidInput(f"{where}: the population's name is too long.", field="criteria")
+    try:
+        metric = clean_name(_text(raw, "metric"), "metric", limit=100)
+        population = clean_name(_text(raw, "population", "overall"), "population", limit=200)
+    except InvalidInput as error:
+        raise InvalidInput(f"{where}: {error.message}", field="criteria") from None
     return CriterionText(
         metric=metric,
         comparator=_choice(raw, "comparator", COMPARATORS, where),
@@ -110,6 +117,8 @@ def _choice(raw: dict[str, Any], key: str, allowed: tuple[str, ...], where: str)
 
 
 def _threshold(value: Any, where: str) -> Decimal:
+    if not isinstance(value, str | int | float | Decimal):
+        value = ""
     try:
         threshold = Decimal(str(value)) if NUMBER.fullmatch(str(value)) else Decimal("NaN")
         is_number = threshold.is_finite() and abs(threshold) <= LARGEST

@@ -162,7 +162,8 @@ def register_version(model: RegisteredModel, developer: User) -> ModelVersion:
 def submit(version: ModelVersion, kind: str, *, by: User, **given: Any) -> Evidence:
     """Submit one item of evidence observed now."""
     given.setdefault("title", kind.replace("_", " ").capitalize())
-    return evidence.submit_evidence(version, kind=kind, observed_at=datetime.now(UTC), actor=acting(by), **given)
+    given.setdefault("observed_at", datetime.now(UTC))
+    return evidence.submit_evidence(version, kind=kind, actor=acting(by), **given)
 
 
 def submit_all_evidence(version: ModelVersion, *, developer: User) -> dict[str, Evidence]:

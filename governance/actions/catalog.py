@@ -41,6 +41,7 @@ def register_model(
     """Enter a model in the inventory. Until somebody records a tier it counts as high risk: closed by default."""
     authorise(actor, "register_model", project)
     name = clean_name(name, "name")
+    Project.objects.select_for_update().get(pk=project.pk)
     if RegisteredModel.objects.filter(project=project, name__iexact=name).exists():
         raise Duplicate(f"{project.name} has a model named “{name}” already.", field="name")
     owner = owner or actor.user

@@ -34,6 +34,7 @@ def register_dataset(
     """Enter a dataset by name, with where it comes from and what personal data it holds."""
     authorise(actor, "register_dataset", project)
     name = clean_name(name, "name")
+    Project.objects.select_for_update().get(pk=project.pk)
     if Dataset.objects.filter(project=project, name__iexact=name).exists():
         raise Duplicate(f"{project.name} has a dataset named “{name}” already.", field="name")
     if personal_data not in PersonalData.values:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from governance import auditlog
@@ -77,7 +77,11 @@ def _open_account(username: str, full_name: str, email: str, password: str, admi
     except ValidationError as error:
         raise InvalidInput(" ".join(error.messages), field="password") from None
     user.set_password(password)
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:
+        raise Duplicate(f"The login “{username}” was given this moment.", field="username") from None
     return user
 
 
@@ -120,7 +124,12 @@ def create_project(*, name: str, description: str = "", actor: Actor) -> Project
         raise Duplicate(f"There is a project named “{name}” already.", field="name")
     if not slug:
         raise InvalidInput("“name” needs at least one letter or digit.", field="name")
-    project = Project.objects.create(name=name, slug=slug, description=clean_text(description, "description"))
+    project = Project(name=name, slug=slug, description=clean_text(description, "description"))
+    try:
+        with transaction.atomic():
+            project.save()
+    except IntegrityError:
+        raise Duplicate(f"A project named “{name}” was opened this moment.", field="name") from None
     RequirementTemplate.objects.bulk_create(
         RequirementTemplate(project=project, risk_tier=tier, text=built_in_text(tier)) for tier in RiskTier.values
     )
@@ -136,6 +145,7 @@ def grant_role(project: Project, *, user: User, role: str, actor: Actor) -> Memb
         raise InvalidInput(f"“{role}” is not a role; choose one of {', '.join(Role.values)}.", field="role")
     if not user.is_active or user.is_system:
         raise InvalidInput("This account is closed.", field="user")
+    Project.objects.select_for_update().get(pk=project.pk)
     if Membership.objects.current().filter(project=project, user=user, role=role).exists():
         raise Duplicate(f"{user} is {role} in {project} already.", field="role")
     membership = Membership.objects.create(project=project, user=user, role=role, granted_by=actor.user)

@@ -24,6 +24,7 @@ from governance.models import (
 )
 from governance.permissions import authorise
 from governance.requirement_template import (
+    MOST_CRITERIA,
     CriterionText,
     digest_requirement,
     parse_criterion,
@@ -32,8 +33,6 @@ from governance.requirement_template import (
 )
 from governance.revision import check_revision
 from governance.text import clean_name, clean_text
-
-MOST_CRITERIA = 50
 
 
 @transaction.atomic
@@ -124,6 +123,8 @@ def edit_requirement(
     authorise(actor, "write_requirement", model.project)
     moved = amend_open_versions(model)
     requirement = Requirement.objects.select_for_update().get(pk=requirement.pk)
+    if requirement.withdrawn_at is not None:
+        raise InvalidInput(f"{requirement.key} is withdrawn; write a new requirement instead.")
     check_revision(requirement.revision, seen_revision)
     parsed = _parse_criteria(criteria)
     requirement.title = clean_name(title, "title", limit=200)
@@ -279,6 +280,8 @@ def _write_criteria(requirement: Requirement, criteria: Sequence[CriterionText])
 
 def _write_success_criteria(poc: ProofOfConcept, given: Sequence[Mapping[str, Any]]) -> list[Evaluation]:
     """Replace the success criteria and return the evaluations that judged them."""
+    if len(given) > MOST_CRITERIA:
+        raise InvalidInput(f"At most {MOST_CRITERIA} success criteria.", field="success_criteria")
     poc.success_criteria.all().delete()
     judged_by: dict[int, Evaluation] = {}
     for position, raw in enumerate(given, 1):
