@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from governance.dossier import Dossier
 from governance.dossier_items import EvaluationItem
@@ -80,7 +81,10 @@ def _judge_identity(dossier: Dossier) -> list[Finding]:
             Area.IDENTITY,
             _("Artifact digest"),
             FindingStatus.MET if artifacts else FindingStatus.MISSING,
-            _("%(count)d artifact digests are recorded.") % {"count": len(artifacts)}
+            ngettext(
+                "%(count)d artifact digest is recorded.", "%(count)d artifact digests are recorded.", len(artifacts)
+            )
+            % {"count": len(artifacts)}
             if artifacts
             else _("No artifact digest is recorded, so nothing says which file is meant."),
         ),

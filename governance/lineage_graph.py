@@ -18,8 +18,8 @@ LONGEST = 34
 # Measured with a sans-serif font; the page draws the letters in its own.
 HEADER = """digraph lineage {
   graph [rankdir=LR, nodesep=0.3, ranksep=0.6, pad=0.2, bgcolor="transparent", fontname="Helvetica"];
-  node [shape=box, style="rounded,filled", fillcolor="#ffffff", color="#9aa6a2", fontcolor="#12201f", fontname="Helvetica",
-        fontsize=11, margin="0.16,0.09", penwidth=1];
+  node [shape=box, style="rounded,filled", fillcolor="#ffffff", color="#9aa6a2", fontcolor="#12201f",
+        fontname="Helvetica", fontsize=11, margin="0.16,0.09", penwidth=1];
   edge [color="#5b6966", fontcolor="#43514e", fontname="Helvetica", fontsize=9.5, arrowsize=0.6, penwidth=1];
 """
 

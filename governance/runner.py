@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,14 @@ def charts(evaluation: Evaluation, theme: str) -> list[Any]:
 
     draw = bias_charts if evaluation.kind == EvaluationKind.BIAS_AUDIT else explanation_charts
     return list(draw(json.loads(evaluation.result), theme))
+
+
+def chart_colours() -> dict[str, str]:
+    """Light colour -> its dark counterpart, so that one drawing serves both themes of a page."""
+    from audits.chart_frame import THEMES
+
+    light, dark = asdict(THEMES["light"]), asdict(THEMES["dark"])
+    return {light[name]: dark[name] for name in light}
 
 
 def to_svg(spec: dict[str, Any]) -> str:

@@ -129,7 +129,10 @@ class Reading:
         return [
             AreaOfFindings(
                 str(Area(area).label),
-                tuple(self.rows[item.key] for item in sorted(found, key=lambda item: ORDER.index(item.status))),
+                tuple(
+                    self.rows[item.key]
+                    for item in sorted(found, key=lambda item: ORDER.index(FindingStatus(item.status)))
+                ),
             )
             for area, found in grouped.items()
         ]

@@ -63,13 +63,20 @@ class DisparityRow:
 
 @dataclass(frozen=True)
 class GroupingView:
+    """``slug`` is the end of the names of the charts that belong to it."""
+
     name: str
+    slug: str
     groups: tuple[GroupRow, ...]
     disparities: tuple[DisparityRow, ...]
 
     @property
     def has_other_reading(self) -> bool:
         return any(row.differs for row in self.disparities)
+
+    @property
+    def has_remarks(self) -> bool:
+        return any(row.number.reason for row in self.disparities)
 
 
 def present(evaluation: Evaluation) -> dict[str, Any]:
@@ -83,12 +90,34 @@ def present(evaluation: Evaluation) -> dict[str, Any]:
     return shown | _present_explanation(result)
 
 
-def draw_charts(evaluation: Evaluation) -> list[tuple[str, Any]]:
-    """The charts of a finished evaluation with their ids. The page draws them in its own colours, light or dark."""
+@dataclass(frozen=True)
+class ChartView:
+    """A chart with an id of its own on the page. ``belongs_to`` names its grouping, or is empty."""
+
+    name: str
+    belongs_to: str
+    chart: Any
+
+    @property
+    def is_wide(self) -> bool:
+        return "hconcat" in self.chart.spec
+
+
+def draw_charts(evaluation: Evaluation) -> list[ChartView]:
+    """The charts of a finished evaluation, in light colours; the page turns them dark where that was chosen."""
     if evaluation.status != WorkStatus.SUCCEEDED:
         return []
-    charts = runner.charts(evaluation, "light")
-    return [(f"chart-{evaluation.pk}-{number}", chart) for number, chart in enumerate(charts, 1)]
+    is_audit = evaluation.kind == EvaluationKind.BIAS_AUDIT
+    return [
+        ChartView(f"chart-{evaluation.pk}-{chart.name}", chart.name.partition("-")[2] if is_audit else "", chart)
+        for chart in runner.charts(evaluation, "light")
+    ]
+
+
+def _slug(features: list[str]) -> str:
+    """How the laboratory ends the names of the charts of a combination of features."""
+    plain = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in "-".join(features))
+    return f"{plain.lower()}-{len(features)}"
 
 
 def _present_bias_audit(result: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +135,7 @@ def _read_grouping(item: dict[str, Any], rates: list[str]) -> GroupingView:
     reading = item.get("disparities_if_undefined_counts_as_zero", {})
     return GroupingView(
         " & ".join(item["sensitive"]),
+        _slug(item["sensitive"]),
         tuple(_read_group(group, rates) for group in item["by_group"]),
         tuple(_read_disparity(name, item, reading) for name in DISPARITIES if name in item["disparities"]),
     )

@@ -62,21 +62,46 @@
     };
   }
 
+  // The page holds one drawing, in light colours, and what each of them is in the dark.
+  function readSpec(figure) {
+    const text = document.getElementById(figure.dataset.chart).textContent;
+    const colours = document.getElementById("chart-colours");
+    if (!colours || document.documentElement.dataset.bsTheme !== "dark") return JSON.parse(text);
+    const dark = JSON.parse(colours.textContent);
+    return JSON.parse(text.replaceAll(/"#[0-9a-f]{6}"/g, (found) => JSON.stringify(dark[found.slice(1, -1)] ?? found.slice(1, -1))));
+  }
+
+  // Scaling a picture would scale its letters too: the plots are widened or narrowed instead, to what their labels
+  // leave of the page. Several plots side by side never get narrower than they were made; they scroll.
+  function fit(spec, spare) {
+    const plots = spec.hconcat || [spec];
+    const least = spec.hconcat ? plots[0].width : 140;
+    for (const plot of plots) plot.width = Math.max(least, Math.floor(plot.width + spare / plots.length));
+    return spec;
+  }
+
+  async function embed(canvas, spec) {
+    await window.vegaEmbed(canvas, spec, {
+      mode: "vega-lite",
+      renderer: "svg",
+      actions: false,
+      ast: true,
+      defaultStyle: false,
+      config: readTheme(),
+      loader: { http: { credentials: "omit" }, sanitize: refuse },
+      tooltip: { disableDefaultStyle: true },
+    });
+    return canvas.clientWidth - canvas.querySelector("svg").getBoundingClientRect().width;
+  }
+
   async function draw(figure) {
     const canvas = figure.querySelector("[data-chart-canvas]");
     try {
-      const spec = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
+      const spec = readSpec(figure);
       await loadVega();
-      await window.vegaEmbed(canvas, spec, {
-        mode: "vega-lite",
-        renderer: "svg",
-        actions: false,
-        ast: true,
-        defaultStyle: false,
-        config: readTheme(),
-        loader: { http: { credentials: "omit" }, sanitize: refuse },
-        tooltip: { disableDefaultStyle: true },
-      });
+      const spare = await embed(canvas, structuredClone(spec));
+      const isSized = (spec.hconcat || [spec]).every((plot) => typeof plot.width === "number");
+      if (isSized && Math.abs(spare) > 2) await embed(canvas, fit(spec, spare));
     } catch (error) {
       console.error("chart", figure.dataset.chart, error);
       figure.querySelector("[data-chart-failed]").hidden = false;
@@ -98,4 +123,14 @@
     if (event.detail.elt !== document.body) drawAll(event.detail.elt);
   });
   document.addEventListener("countersign:theme", () => drawAll(document));
+
+  let drawnWidth = window.innerWidth;
+  let waiting;
+  window.addEventListener("resize", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      if (window.innerWidth !== drawnWidth) drawAll(document);
+      drawnWidth = window.innerWidth;
+    }, 200);
+  });
 })();

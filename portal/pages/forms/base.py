@@ -1,4 +1,4 @@
-"""What the forms of all pages share: a refusal by an action is shown like the form's own errors, and nothing typed is lost."""
+"""What the forms of all pages share: a refusal is shown like the form's own errors, and nothing typed is lost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.forms.utils import ErrorDict
+from django.http import QueryDict
 
 from governance.exceptions import GovernanceError, StaleReading
 from governance.findings import Finding
@@ -38,7 +39,8 @@ class PageForm(forms.Form):
         and let a second save replace that knowingly. ``recorded`` holds the present ``revision``."""
         if not isinstance(self.refusal, StaleReading):
             return
-        posted = self.data.copy()
+        posted = QueryDict(mutable=True)
+        posted.update(self.data)
         posted["revision"] = str(recorded["revision"])
         self.data = posted
         self.recorded = [(self.fields[name].label, text) for name, text in recorded.items() if name != "revision"]
@@ -47,7 +49,7 @@ class PageForm(forms.Form):
 class RowsForm(PageForm):
     """A form with repeated rows below it. ``rows`` is a formset; a button named ``add_row`` asks for one more."""
 
-    rows: forms.BaseFormSet[forms.Form]
+    rows: forms.BaseFormSet[Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -71,12 +73,12 @@ class RowsForm(PageForm):
 
 
 def bind_rows(
-    formset: type[forms.BaseFormSet[forms.Form]],
+    formset: type[forms.BaseFormSet[Any]],
     data: Any,
     *,
     initial: list[dict[str, Any]] | None = None,
     form_kwargs: dict[str, Any] | None = None,
-) -> forms.BaseFormSet[forms.Form]:
+) -> forms.BaseFormSet[Any]:
     """The formset over posted data, with one more row where ``add_row`` was pressed; or over what is recorded."""
     if not data:
         return formset(initial=initial, form_kwargs=form_kwargs)

@@ -43,7 +43,7 @@ MetricRows = forms.formset_factory(MetricForm, extra=2, max_num=1_000, absolute_
 class EvidenceForm(RowsForm):
     """What every kind asks for: a title, when it was observed, what it is offered for, what it supersedes."""
 
-    Rows: ClassVar[type[forms.BaseFormSet[forms.Form]]] = NoRows
+    Rows: ClassVar[type[forms.BaseFormSet[Any]]] = NoRows
     title = forms.CharField(label=_("Title"), max_length=200)
     description = forms.CharField(label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 3}))
     observed_at = forms.DateTimeField(

@@ -50,7 +50,7 @@ class ModelTextsForm(PageForm):
 class RegisterModelForm(ModelTextsForm):
     """A new entry of the inventory. Only projects in which the actor develops are offered."""
 
-    field_order: ClassVar[list[str]] = ["project", "name"]
+    field_order = ("project", "name")
     project = forms.ModelChoiceField(Project.objects.none(), label=_("Project"), empty_label=None)
     name = forms.CharField(label=_("Name"), max_length=120)
 

@@ -55,9 +55,11 @@ def describe_evaluation(evaluation: Evaluation) -> str:
     return _("%(evaluation)s of %(version)s") % {"evaluation": evaluation, "version": evaluation.version}
 
 
-CriterionRows = forms.formset_factory(CriterionForm, extra=1, max_num=50, absolute_max=60, can_delete=True)
+CriterionRows = forms.formset_factory(
+    CriterionForm, extra=1, max_num=50, absolute_max=60, can_delete=True, can_delete_extra=False
+)
 SuccessCriterionRows = forms.formset_factory(
-    SuccessCriterionForm, extra=1, max_num=50, absolute_max=60, can_delete=True
+    SuccessCriterionForm, extra=1, max_num=50, absolute_max=60, can_delete=True, can_delete_extra=False
 )
 
 

@@ -42,6 +42,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "version": evaluation.version,
         "shown": present(evaluation),
         "charts": draw_charts(evaluation),
+        "chart_colours": runner.chart_colours(),
         "specification": json.dumps(evaluation.spec, indent=1, ensure_ascii=False),
         "newer": newest if newest and newest.pk != evaluation.pk else None,
         "may_request": may(actor_of(request), "request_evaluation", evaluation.version.model.project),

@@ -15,7 +15,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from governance.actions import catalog
+from governance.dossier import collect
 from governance.dossier_items import read_proof_of_concept
+from governance.gate import judge
 from governance.lifecycle import State
 from governance.models import ModelVersion, Project, ProofOfConcept, RegisteredModel, Release, RiskTier
 from governance.permissions import available_verbs, duties_are_separate
@@ -24,6 +26,7 @@ from portal.pages.forms.models import DescribeModelForm, RegisterModelForm, Risk
 from portal.pages.perform import perform
 
 PAGE_LENGTH = 50
+UNDER_WAY = {State.DRAFT, State.IN_REVIEW, State.APPROVED}
 
 
 def get_model(request: HttpRequest, pk: int) -> RegisteredModel:
@@ -100,14 +103,29 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "tabs": build_tabs(model, tab),
         "tab_template": f"models/_{tab.replace('-', '_')}.html",
         "tab_label": TABS[tab][0],
-        "newest": model.versions.first(),
+        "main_version": find_main_version(model),
         **TABS[tab][1](request, model),
     }
     return render(request, "models/model.html", context)
 
 
+def find_main_version(model: RegisteredModel) -> ModelVersion | None:
+    """The version most people come for: the newest still under way, else what is released, else the newest."""
+    versions = sorted(model.versions.only("pk", "number", "state", "model_id"), key=lambda version: -version.number)
+    for states in (UNDER_WAY, {State.RELEASED}):
+        found = next((version for version in versions if version.state in states), None)
+        if found is not None:
+            return found
+    return versions[0] if versions else None
+
+
 def show_overview(request: HttpRequest, model: RegisteredModel) -> dict[str, Any]:
-    return {"live_releases": list(Release.objects.live().filter(model=model).select_related("version__model"))}
+    open_version = model.versions.filter(state__in=UNDER_WAY).select_related("model").first()
+    return {
+        "live_releases": list(Release.objects.live().filter(model=model).select_related("version__model")),
+        "open_version": open_version,
+        "decision": judge(collect(open_version)) if open_version else None,
+    }
 
 
 def show_requirements(request: HttpRequest, model: RegisteredModel) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 
 from governance.actions import promotion, signoff
 from governance.dossier_items import CONTRIBUTING, changed_items
-from governance.exceptions import GovernanceError, StaleReading
-from governance.lifecycle import next_state
+from governance.exceptions import GovernanceError, StaleReading, TransitionNotAllowed
+from governance.lifecycle import State, next_state
 from governance.models import AuditLogEntry, DossierSnapshot, LogHead, ModelVersion, PocDecision
 from governance.permissions import authorise, roles_of
 from governance.policy import SIGNING_ROLES
 from portal.actors import actor_of
-from portal.log_sentences import tell
+from portal.log_sentences import tell, title_of
 from portal.pages.forms.base import PageForm
 from portal.pages.forms.models import ConfirmForm, ReasonForm
 from portal.pages.forms.signoff import DigestForm, PromoteForm, SignOffForm, WaiverForm
@@ -34,13 +34,18 @@ def open_page(request: HttpRequest, pk: int) -> Page:
 
 
 def find_obstacle(page: Page, step: str, verb: str, *, separate: bool = False) -> str:
-    """Why this person cannot take the step now, in the record office's own words; empty if nothing stands in the way.
+    """Why this person cannot take the step now; empty if nothing stands in the way.
 
     Only said early: the action asks everything again.
     """
     try:
         authorise(page.actor, verb, page.version.model.project)
         next_state(step, page.version.state)
+    except TransitionNotAllowed:
+        state = State(page.version.state).label
+        return _("The state of this version is “%(state)s”, and this step does not start from there.") % {
+            "state": state
+        }
     except GovernanceError as error:
         return error.message
     if separate and page.is_contributor:
@@ -72,7 +77,7 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "form": form,
         "obstacle": find_obstacle(page, "sign", "sign_off", separate=True),
-        "contributions": page.reading.contributions_of(page.actor.user.pk),
+        "contributions": [title_of(deed) for deed in page.reading.contributions_of(page.actor.user.pk)],
         "last_word": page.reading.last_word_of(page.actor.user.pk),
     }
     return _show(request, "signoff/sign.html", page, context, status=form.status)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
+from governance import runner
 from governance.actions import catalog, lineage
 from governance.actors import Actor
 from governance.dossier import collect
@@ -23,11 +24,11 @@ from governance.lineage_graph import draw
 from governance.models import AuditLogEntry, EvaluationKind, ModelVersion, RegisteredModel
 from governance.permissions import available_verbs, duties_are_separate
 from portal.actors import actor_of
-from portal.log_sentences import tell
-from portal.pages.results import draw_charts, present
+from portal.log_sentences import tell, title_of
 from portal.pages.forms.models import DatasetUseForm, RegisterVersionForm
 from portal.pages.perform import no_store, perform
 from portal.pages.reading import Reading
+from portal.pages.results import draw_charts, present
 
 LOG_LENGTH = 100
 
@@ -114,11 +115,14 @@ def list_evaluations(page: Page, kind: str) -> dict[str, Any]:
         "current": [(row, present(row), draw_charts(row)) for row in current],
         "earlier": [row for row in rows if row.pk not in counted],
         "kind": kind,
+        "chart_colours": runner.chart_colours(),
     }
 
 
 def show_lineage(page: Page) -> dict[str, Any]:
-    return {"drawing": draw(page.reading.dossier)}
+    dossier = page.reading.dossier
+    contributors = [(item.name, [title_of(deed) for deed in item.contributions]) for item in dossier.contributors]
+    return {"drawing": draw(dossier), "contributors": contributors}
 
 
 def show_sign_offs(page: Page) -> dict[str, Any]:
