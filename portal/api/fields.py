@@ -17,7 +17,7 @@ from rest_framework import serializers
 from governance.exceptions import InvalidInput
 
 LONGEST_LIST = 2_000
-LARGEST_WHOLE_NUMBER = 10**15
+LARGEST_WHOLE_NUMBER = 10**15 - 1
 
 
 class Strict(serializers.Serializer[Any]):
@@ -112,7 +112,7 @@ class Threshold(serializers.Field[Any, Any, Any, Any]):
         return f"{value.normalize():f}"
 
 
-@extend_schema_field(OpenApiTypes.INT64)
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": LARGEST_WHOLE_NUMBER})
 class Reference(serializers.Field[Any, Any, Any, Any]):
     """The id of another object. One that is missing and one that may not be seen are refused in the same words."""
 

@@ -56,6 +56,9 @@ class PortalSchema(AutoSchema):
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.get_operation_id())
         return words[:1].upper() + words[1:].lower()
 
+    def _get_pagination_parameters(self) -> list[Any]:
+        return list(super()._get_pagination_parameters()) if getattr(self.view, "is_list", False) else []
+
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         return str(super().get_serializer_name(serializer, direction)).removesuffix("Shape")
 
@@ -103,6 +106,9 @@ def document_problems(result: dict[str, Any], generator: Any, request: Any, publ
     """Describe the refusals of every operation (a post-processing hook of drf-spectacular)."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
+    for name, schema in components["schemas"].items():
+        if name.endswith("Request"):
+            schema["additionalProperties"] = False  # unknown fields are refused
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
             told = ALWAYS if "{" in path else LISTING

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
-from django.urls import path
+from django.urls import path, re_path
 
 from portal.api.views import (
     datasets,
@@ -90,5 +90,6 @@ urlpatterns = [
     path("metrics", log.MetricsView.as_view(), name="api-metrics"),
     path("schema/", documentation.SchemaView.as_view(), name="api-schema"),
     path("docs/", login_required(documentation.DocumentationView.as_view()), name="api-documentation"),
-    path("<path:rest>", documentation.NowhereView.as_view(), name="api-nowhere"),
+    # Everything else, with line breaks and all: Django's <path:…> stops at one.
+    re_path(r"^(?P<rest>(?s:.*))$", documentation.NowhereView.as_view(), name="api-nowhere"),
 ]

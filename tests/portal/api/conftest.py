@@ -1,0 +1,114 @@
+"""A project in full swing: one object behind every address of the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+from pytest_django import Settings
+
+from governance import auditlog, store
+from governance.actions import promotion, reports, signoff
+from governance.dossier import collect
+from governance.models import (
+    ComplianceReport,
+    Dataset,
+    DatasetVersion,
+    Evaluation,
+    Evidence,
+    Membership,
+    ModelVersion,
+    Project,
+    RegisteredModel,
+    Release,
+    Role,
+    User,
+)
+from governance.signer import sign_once
+from tests import cast
+
+
+@dataclass
+class Scene:
+    """``version`` is released and a report on it asked for, ``ready`` is in review, ``draft`` has just begun."""
+
+    project: Project
+    model: RegisteredModel
+    version: ModelVersion
+    ready: ModelVersion
+    draft: ModelVersion
+    release: Release
+    report: ComplianceReport
+
+    def address(self, pattern: str) -> str:
+        """Fill an address such as ``evidence/{evidence}/file`` with the scene's ids."""
+        return pattern.format(
+            project=self.project.pk,
+            model=self.model.pk,
+            version=self.version.pk,
+            ready=self.ready.pk,
+            draft=self.draft.pk,
+            release=self.release.pk,
+            report=self.report.pk,
+            requirement=self.model.requirements.first().pk,
+            dataset=Dataset.objects.first().pk,
+            dataset_version=DatasetVersion.objects.first().pk,
+            evidence=Evidence.objects.filter(kind="predictions").first().pk,
+            evaluation=Evaluation.objects.last().pk,
+            membership=Membership.objects.filter(project=self.project, role=Role.VALIDATOR).first().pk,
+            user=User.objects.get(username="aoife").pk,
+            entry=self.release.log_index,
+        )
+
+
+@pytest.fixture
+def scene(
+    model_with_go: RegisteredModel,
+    developer: User,
+    approver: User,
+    auditor: User,
+    signers: list[tuple[User, str]],
+    settings: Settings,
+    tmp_path: Path,
+) -> Scene:
+    settings.COUNTERSIGN_DATA = tmp_path  # a log of its own needs a signer of its own
+    (tmp_path / "keys").mkdir(mode=0o700)
+    version = cast.make_ready_version(model_with_go, developer=developer)
+    cast.sign_by_all(version, signers)
+    digest = collect(version).digest
+    release = promotion.promote(
+        version,
+        environment="production",
+        dossier_digest=digest,
+        password=cast.PASSWORD,
+        actor=cast.acting(approver),
+    )
+    report = reports.request_report(version, actor=cast.acting(auditor))
+    ready = cast.register_version(model_with_go, developer)
+    cast.submit_all_evidence(ready, developer=developer)
+    signoff.submit_version(ready, actor=cast.acting(developer))
+    draft = cast.register_version(model_with_go, developer)
+    sign_once()
+    release.refresh_from_db()
+    return Scene(model_with_go.project, model_with_go, version, ready, draft, release, report)
+
+
+@pytest.fixture
+def issued_report(scene: Scene, auditor: User) -> ComplianceReport:
+    """The scene's report as the press leaves it when it is issued, with a few bytes in the PDF's place."""
+    stored = store.save([b"%PDF-1.7 a report"])
+    with transaction.atomic():
+        entry = auditlog.append(
+            "report.issued",
+            actor=cast.acting(auditor),
+            subject=auditlog.Subject("report", scene.report.pk, str(scene.report), stored.digest),
+            project=scene.project,
+        )
+        ComplianceReport.objects.filter(pk=scene.report.pk).update(
+            status="SUCCEEDED", file=stored, file_name="Dossier “Übersicht”.pdf", log_index=entry.index
+        )
+    sign_once()
+    scene.report.refresh_from_db()
+    return scene.report

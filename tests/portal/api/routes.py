@@ -1,0 +1,232 @@
+"""Every address of the API with who uses it, and what they send: the happy path and the stranger's path of each.
+
+A test walks the URL resolver: an address that is not in this table fails it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.cast import PASSWORD, PREDICTIONS_SPEC
+
+NOW = "2026-01-02T03:04:05Z"
+CRITERION = {"metric": "recall", "comparator": "at_least", "threshold": "0.5"}
+REQUIREMENT = {"title": "Finds them", "statement": "It finds most.", "criteria": [CRITERION]}
+DIGEST = "sha256:" + "c" * 64
+
+
+@dataclass(frozen=True)
+class Route:
+    """``who`` may do it and gets ``status``; a stranger gets ``stranger``. ``{digest}`` is the ready dossier's."""
+
+    name: str
+    method: str
+    path: str
+    who: str = "auditor"
+    body: Any = None
+    status: int = 200
+    stranger: int = 404
+
+
+ROUTES = [
+    Route("api-me", "GET", "me", stranger=200),
+    Route("api-users", "GET", "users", stranger=200),
+    Route(
+        "api-users",
+        "POST",
+        "users",
+        "organisation_administrator",
+        {"username": "new", "full_name": "Nia Weber", "email": "nia@example.org", "password": PASSWORD},
+        201,
+        403,
+    ),
+    Route("api-tokens", "GET", "tokens", stranger=200),
+    Route("api-tokens", "POST", "tokens", body={"name": "n", "scopes": ["read"], "days": 1}, status=201, stranger=201),
+    Route("api-token", "DELETE", "tokens/{token}", status=204),
+    Route("api-projects", "GET", "projects", stranger=200),
+    Route("api-projects", "POST", "projects", "organisation_administrator", {"name": "Another"}, 201, 403),
+    Route("api-project", "GET", "projects/{project}"),
+    Route("api-memberships", "GET", "projects/{project}/memberships"),
+    Route(
+        "api-memberships",
+        "POST",
+        "projects/{project}/memberships",
+        "administrator",
+        {"username": "aoife", "role": "validator"},
+        201,
+    ),
+    Route("api-template", "GET", "projects/{project}/templates/high"),
+    Route(
+        "api-template",
+        "PUT",
+        "projects/{project}/templates/low",
+        "compliance",
+        {"text": "- {title: a, statement: b}"},
+    ),
+    Route("api-models", "GET", "models", stranger=200),
+    Route("api-models", "POST", "models", "developer", {"project": "{project}", "name": "Second"}, 201, 400),
+    Route("api-model", "GET", "models/{model}"),
+    Route("api-model", "PATCH", "models/{model}", "developer", {"description": "Third try."}),
+    Route(
+        "api-risk-tier",
+        "PUT",
+        "models/{model}/risk-tier",
+        "compliance",
+        {"risk_tier": "high", "rationale": "It decides."},
+    ),
+    Route("api-requirements", "GET", "models/{model}/requirements"),
+    Route("api-requirements", "POST", "models/{model}/requirements", "developer", REQUIREMENT, 201),
+    Route("api-requirements-generate", "POST", "models/{model}/requirements/generate", "developer", {}, 201),
+    Route("api-requirement", "GET", "requirements/{requirement}"),
+    Route("api-requirement", "PUT", "requirements/{requirement}", "developer", REQUIREMENT),
+    Route(
+        "api-requirement-withdraw",
+        "POST",
+        "requirements/{requirement}/withdraw",
+        "developer",
+        {"reason": "Doubled."},
+    ),
+    Route("api-proof-of-concept", "GET", "models/{model}/proof-of-concept"),
+    Route(
+        "api-proof-of-concept",
+        "PUT",
+        "models/{model}/proof-of-concept",
+        "developer",
+        {
+            "problem_statement": "Too many.",
+            "success_criteria": [CRITERION | {"statement": "Better.", "evaluation": "{evaluation}"}],
+        },
+    ),
+    Route(
+        "api-proof-of-concept-decision",
+        "POST",
+        "models/{model}/proof-of-concept/decision",
+        "administrator",
+        {"decision": "go", "reason": "Again."},
+    ),
+    Route("api-versions-of-model", "GET", "models/{model}/versions"),
+    Route("api-versions-of-model", "POST", "models/{model}/versions", "developer", {"parent": "{version}"}, 201),
+    Route("api-model-versions", "GET", "model-versions", stranger=200),
+    Route("api-model-version", "GET", "model-versions/{version}"),
+    Route("api-dossier", "GET", "model-versions/{version}/dossier"),
+    Route("api-gate-of-version", "GET", "model-versions/{version}/gate"),
+    Route("api-submit", "POST", "model-versions/{draft}/submit", "developer", {}),
+    Route("api-sign-offs", "GET", "model-versions/{version}/sign-offs"),
+    Route(
+        "api-sign-offs",
+        "POST",
+        "model-versions/{ready}/sign-offs",
+        "validator",
+        {
+            "role": "validator",
+            "decision": "request_changes",
+            "meaning": "I have read it.",
+            "reason": "Say more.",
+            "dossier_digest": "{digest}",
+            "password": PASSWORD,
+        },
+        201,
+    ),
+    Route("api-waivers", "GET", "model-versions/{draft}/waivers"),
+    Route(
+        "api-waivers",
+        "POST",
+        "model-versions/{draft}/waivers",
+        "compliance",
+        {
+            "finding_key": "evidence:privacy_review",
+            "reason": "It is booked.",
+            "expires_at": "{next_week}",
+            "password": PASSWORD,
+        },
+        201,
+    ),
+    Route(
+        "api-promote",
+        "POST",
+        "model-versions/{ready}/promote",
+        "approver",
+        {"environment": "production", "dossier_digest": "{digest}", "password": PASSWORD},
+        409,
+    ),
+    Route("api-retire", "POST", "model-versions/{version}/retire", "approver", {"reason": "Old."}),
+    Route("api-dataset-uses", "GET", "model-versions/{version}/dataset-uses"),
+    Route(
+        "api-dataset-uses",
+        "POST",
+        "model-versions/{draft}/dataset-uses",
+        "developer",
+        {"dataset_version": "{dataset_version}", "role": "validation"},
+        201,
+    ),
+    Route("api-evidence-of-version", "GET", "model-versions/{version}/evidence"),
+    Route(
+        "api-evidence-of-version",
+        "POST",
+        "model-versions/{draft}/evidence",
+        "developer",
+        {
+            "kind": "metrics",
+            "title": "Metrics",
+            "observed_at": NOW,
+            "content": {"metrics": [{"name": "accuracy", "value": 0.5}]},
+        },
+        201,
+    ),
+    Route("api-evaluations", "GET", "model-versions/{version}/evaluations"),
+    Route(
+        "api-evaluations",
+        "POST",
+        "model-versions/{ready}/evaluations",
+        "developer",
+        {"kind": "bias_audit", "evidence": "{ready_evidence}", "spec": PREDICTIONS_SPEC},
+        201,
+    ),
+    Route("api-reports", "GET", "model-versions/{version}/reports"),
+    Route("api-reports", "POST", "model-versions/{version}/reports", "auditor", {}, 201),
+    Route("api-datasets", "GET", "datasets", stranger=200),
+    Route(
+        "api-datasets",
+        "POST",
+        "datasets",
+        "developer",
+        {"project": "{project}", "name": "Fresh", "personal_data": "none"},
+        201,
+        400,
+    ),
+    Route("api-dataset", "GET", "datasets/{dataset}"),
+    Route("api-dataset-versions", "GET", "datasets/{dataset}/versions"),
+    Route(
+        "api-dataset-versions",
+        "POST",
+        "datasets/{dataset}/versions",
+        "developer",
+        {"digest": DIGEST, "row_count": 9, "derived_from": [{"dataset_version": "{dataset_version}"}]},
+        201,
+    ),
+    Route("api-dataset-version", "GET", "dataset-versions/{dataset_version}"),
+    Route("api-evidence", "GET", "evidence/{evidence}"),
+    Route("api-evidence-file", "GET", "evidence/{evidence}/file"),
+    Route("api-evaluation", "GET", "evaluations/{evaluation}"),
+    Route("api-evaluation-result", "GET", "evaluations/{evaluation}/result"),
+    Route("api-report", "GET", "reports/{report}"),
+    Route("api-report-file", "GET", "reports/{report}/file"),
+    Route("api-report-receipt", "GET", "reports/{report}/receipt"),
+    Route("api-releases", "GET", "releases", stranger=200),
+    Route("api-release", "GET", "releases/{release}"),
+    Route("api-attestation", "GET", "releases/{release}/attestation"),
+    Route("api-gate", "GET", "gate?model={model}&version=1"),
+    Route("api-log-entries", "GET", "log/entries", stranger=200),
+    Route("api-log-entry", "GET", "log/entries/{entry}"),
+    Route("api-checkpoints", "GET", "log/checkpoints", stranger=200),
+    Route("api-checkpoint", "GET", "log/checkpoint", stranger=200),
+    Route("api-log-key", "GET", "log/key", stranger=200),
+    Route("api-metrics", "GET", "metrics", stranger=200),
+    Route("api-schema", "GET", "schema/", stranger=200),
+    Route("api-documentation", "GET", "docs/", stranger=200),
+    Route("api-nowhere", "GET", "nowhere", status=404),
+    # Last, because they take away what others above need.
+    Route("api-membership", "DELETE", "memberships/{membership}", "administrator", status=204),
+    Route("api-user-close", "POST", "users/{user}/close", "organisation_administrator", {"reason": "Left."}),
+]
