@@ -98,6 +98,7 @@ SENTENCES: dict[str, str | Promise] = {
     "report.failed": gettext_lazy("Report not made: %(what)s."),
 }
 
+UNREADABLE = gettext_lazy("This entry cannot be read: its text is not what was recorded.")
 OTHERWISE = gettext_lazy("%(who)s recorded “%(type)s” about %(what)s.")
 VARIANTS = {
     "sign_off.given": "decision",
@@ -122,10 +123,17 @@ CHOICES: dict[str, tuple[str, Any]] = {
 MENTIONED = {"model": "model", "version": "version", "source": "source_dataset_version"}
 
 
-def read_body(entry: AuditLogEntry) -> dict[str, Any]:
-    """The entry's exact body as data."""
-    body: dict[str, Any] = json.loads(bytes(entry.body))
-    return body
+def read_body(entry: AuditLogEntry) -> dict[str, Any] | None:
+    """The entry's exact body as data; None for a text that ``append`` never wrote, so that its page can say so."""
+    try:
+        body: dict[str, Any] = json.loads(bytes(entry.body))
+        things = [body["subject"], *body["related"]]
+        words = [body["type"], body["actor"]["name"], *(thing[key] for thing in things for key in ("kind", "label"))]
+        numbers = [thing["id"] for thing in things]
+        is_ours = all(isinstance(word, str) for word in words) and all(type(number) is int for number in numbers)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return body if is_ours and isinstance(body.get("data"), dict) else None
 
 
 def title_of(entry_type: str) -> str:
@@ -135,7 +143,8 @@ def title_of(entry_type: str) -> str:
 
 def tell(entry: AuditLogEntry) -> str:
     """The entry as one sentence."""
-    return tell_body(read_body(entry))
+    body = read_body(entry)
+    return str(UNREADABLE) if body is None else tell_body(body)
 
 
 def tell_body(body: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TypeVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.cache import cache_control
 from django_htmx.http import HttpResponseClientRedirect
@@ -21,6 +21,11 @@ Made = TypeVar("Made")
 
 # Dossiers and signatures are kept by the portal, not by a browser's cache on a shared machine.
 no_store = cache_control(no_store=True, private=True)
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What was posted, even if it is nothing; None for a page that is only looked at."""
+    return request.POST if request.method == "POST" else None
 
 
 def perform(request: HttpRequest, form: PageForm, act: Callable[[], Made]) -> Made | None:

@@ -14,6 +14,7 @@ from governance.models import Dataset, DatasetVersion, Membership, Project, User
 from governance.models.lineage import PersonalData
 from governance.permissions import RULES
 from portal.pages.forms.base import PageForm, RowsForm
+from portal.pages.forms.filters import FilterForm
 
 MOST_SOURCES = 20
 
@@ -119,7 +120,7 @@ class SourceForm(forms.Form):
 SourceFormSet = forms.formset_factory(SourceForm, extra=1, max_num=MOST_SOURCES, absolute_max=MOST_SOURCES)
 
 
-class DatasetFilterForm(forms.Form):
+class DatasetFilterForm(FilterForm):
     """What narrows the list."""
 
     q = forms.CharField(label=_("Name"), required=False, max_length=120)
@@ -133,10 +134,6 @@ class DatasetFilterForm(forms.Form):
     def __init__(self, *args: Any, projects: QuerySet[Project], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["project"].queryset = projects  # type: ignore[attr-defined]
-
-    @property
-    def is_narrowing(self) -> bool:
-        return self.is_valid() and any(self.cleaned_data.values())
 
     def narrow(self, datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
         """The datasets that fit; none for a filter that cannot be read."""

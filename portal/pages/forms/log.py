@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.models import AuditLogEntry, Project
 from portal.log_sentences import TITLES
+from portal.pages.forms.filters import FilterForm
 
 
-class LogFilterForm(forms.Form):
+class LogFilterForm(FilterForm):
     """What narrows the list. Days are whole days in UTC, the last one included."""
 
     type = forms.ChoiceField(label=_("What"), required=False)
@@ -29,10 +30,6 @@ class LogFilterForm(forms.Form):
         named = sorted(((key, str(title)) for key, title in TITLES.items()), key=lambda choice: choice[1])
         self.fields["type"].choices = [("", _("Everything")), *named]  # type: ignore[attr-defined]
         self.fields["project"].queryset = projects  # type: ignore[attr-defined]
-
-    @property
-    def is_narrowing(self) -> bool:
-        return self.is_valid() and any(self.cleaned_data.values())
 
     def narrow(self, entries: QuerySet[AuditLogEntry]) -> QuerySet[AuditLogEntry]:
         """The entries that fit; none for a filter that cannot be read."""

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.models import User
 from portal.pages.forms.base import PageForm
+from portal.pages.forms.filters import FilterForm
 
 
 class CreateUserForm(PageForm):
@@ -38,17 +39,13 @@ class CloseUserForm(PageForm):
     reason = forms.CharField(label=_("Reason"), max_length=2_000, widget=forms.Textarea(attrs={"rows": 3}))
 
 
-class PeopleFilterForm(forms.Form):
+class PeopleFilterForm(FilterForm):
     """What narrows the list."""
 
     q = forms.CharField(label=_("Name, login or e-mail"), required=False, max_length=200)
     account = forms.ChoiceField(
         label=_("Account"), required=False, choices=[("", _("Any")), ("open", _("Open")), ("closed", _("Closed"))]
     )
-
-    @property
-    def is_narrowing(self) -> bool:
-        return self.is_valid() and any(self.cleaned_data.values())
 
     def narrow(self, people: QuerySet[User]) -> QuerySet[User]:
         """The people who fit; none for a filter that cannot be read."""

@@ -10,13 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.models import ComplianceReport, RegisteredModel, WorkStatus
 from portal.pages.forms.base import PageForm
+from portal.pages.forms.filters import FilterForm
 
 
 class RequestReportForm(PageForm):
     """Nothing to fill in: the version is in the address and there is one kind of report."""
 
 
-class ReportFilterForm(forms.Form):
+class ReportFilterForm(FilterForm):
     """What narrows the list."""
 
     model = forms.ModelChoiceField(
@@ -27,10 +28,6 @@ class ReportFilterForm(forms.Form):
     def __init__(self, *args: Any, models: QuerySet[RegisteredModel], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["model"].queryset = models  # type: ignore[attr-defined]
-
-    @property
-    def is_narrowing(self) -> bool:
-        return self.is_valid() and any(self.cleaned_data.values())
 
     def narrow(self, reports: QuerySet[ComplianceReport]) -> QuerySet[ComplianceReport]:
         """The reports that fit; none for a filter that cannot be read."""

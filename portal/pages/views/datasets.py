@@ -23,7 +23,7 @@ from portal.pages.forms.datasets import (
     projects_for_datasets,
 )
 from portal.pages.keyset import read_page
-from portal.pages.perform import perform
+from portal.pages.perform import perform, posted
 
 
 @require_safe
@@ -70,7 +70,7 @@ def _with_lineage(dataset: Dataset) -> QuerySet[DatasetVersion]:
 @require_http_methods(["GET", "POST"])
 def register_dataset(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
-    form = RegisterDatasetForm(request.POST or None, user=actor.user)
+    form = RegisterDatasetForm(posted(request), user=actor.user)
     if request.method == "POST":
         dataset = perform(request, form, lambda: lineage.register_dataset(**form.cleaned_data, actor=actor))
         if dataset is not None:
@@ -83,8 +83,8 @@ def register_dataset(request: HttpRequest) -> HttpResponse:
 def register_dataset_version(request: HttpRequest, pk: int) -> HttpResponse:
     actor = actor_of(request)
     dataset = get_object_or_404(Dataset.objects.visible_to(actor.user).select_related("project"), pk=pk)
-    form = DatasetVersionForm(request.POST or None)
-    form.rows = bind_rows(SourceFormSet, request.POST, form_kwargs={"dataset": dataset})
+    form = DatasetVersionForm(posted(request))
+    form.rows = bind_rows(SourceFormSet, posted(request), form_kwargs={"dataset": dataset})
     if request.method == "POST" and not form.wants_row:
         version = perform(
             request,

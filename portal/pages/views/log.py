@@ -17,7 +17,7 @@ from governance.models import AuditLogEntry, Checkpoint, Project
 from governance.receipts import receipt_for
 from governance.signer_files import read_vkey
 from portal.actors import actor_of
-from portal.log_sentences import read_body, tell, tell_body, title_of
+from portal.log_sentences import read_body, tell, title_of
 from portal.pages.forms.log import LogFilterForm
 from portal.pages.keyset import read_page
 from portal.pages.log_health import read_log_health
@@ -52,11 +52,11 @@ def show_entry(request: HttpRequest, index: int) -> HttpResponse:
     context = {
         "entry": entry,
         "body": body,
-        "sentence": tell_body(body),
+        "sentence": tell(entry),
         "title": title_of(entry.type),
-        "raw": bytes(entry.body).decode(),
-        "pretty": json.dumps(body, indent=2, ensure_ascii=False),
-        "subjects": link_subjects(body),
+        "raw": bytes(entry.body).decode(errors="replace"),
+        "pretty": json.dumps(body, indent=2, ensure_ascii=False) if body else "",
+        "subjects": link_subjects(body) if body else [],
         "proof": read_proof(entry),
         "vkey": read_vkey(),
         "verify_command": verify_command("DOCUMENT", f"entry-{index}.receipt.json"),

@@ -16,7 +16,7 @@ from portal.actors import actor_of
 from portal.pages.forms.people import CloseUserForm, CreateUserForm, PeopleFilterForm
 from portal.pages.guard import require
 from portal.pages.keyset import read_page
-from portal.pages.perform import no_store, perform
+from portal.pages.perform import no_store, perform, posted
 
 
 @require_safe
@@ -39,7 +39,7 @@ def _with_roles() -> QuerySet[User]:
 def create_user(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     require(actor, "create_user", None)
-    form = CreateUserForm(request.POST or None)
+    form = CreateUserForm(posted(request))
     if request.method == "POST":
         user = perform(request, form, lambda: people.create_user(**form.cleaned_data, actor=actor))
         if user is not None:
@@ -53,7 +53,7 @@ def close_user(request: HttpRequest, pk: int) -> HttpResponse:
     actor = actor_of(request)
     require(actor, "create_user", None)
     user = get_object_or_404(_with_roles(), pk=pk)
-    form = CloseUserForm(request.POST or None)
+    form = CloseUserForm(posted(request))
     if request.method == "POST":
         closed = perform(request, form, lambda: people.close_user(user, **form.cleaned_data, actor=actor))
         if closed is not None:

@@ -21,7 +21,7 @@ from portal.actors import actor_of
 from portal.pages.forms.projects import CreateProjectForm, EndRoleForm, GrantRoleForm, TemplateForm
 from portal.pages.guard import require
 from portal.pages.keyset import read_page
-from portal.pages.perform import perform
+from portal.pages.perform import perform, posted
 
 
 @require_safe
@@ -39,7 +39,7 @@ def list_projects(request: HttpRequest) -> HttpResponse:
 def create_project(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     require(actor, "create_project", None)
-    form = CreateProjectForm(request.POST or None)
+    form = CreateProjectForm(posted(request))
     if request.method == "POST":
         project = perform(request, form, lambda: people.create_project(**form.cleaned_data, actor=actor))
         if project is not None:
@@ -53,7 +53,7 @@ def show_project(request: HttpRequest, pk: int) -> HttpResponse:
     """The project's people and templates; posting gives somebody a role."""
     actor = actor_of(request)
     project = get_object_or_404(Project.objects.visible_to(actor.user), pk=pk)
-    form = GrantRoleForm(request.POST or None)
+    form = GrantRoleForm(posted(request))
     if request.method == "POST":
         granted = perform(request, form, lambda: people.grant_role(project, **form.cleaned_data, actor=actor))
         if granted is not None:
@@ -100,7 +100,7 @@ def end_role(request: HttpRequest, pk: int) -> HttpResponse:
     visible = Membership.objects.visible_to(actor.user).select_related("project", "user")
     membership = get_object_or_404(visible, pk=pk)
     require(actor, "manage_members", membership.project)
-    form = EndRoleForm(request.POST or None)
+    form = EndRoleForm(posted(request))
     if request.method == "POST":
         ended = perform(request, form, lambda: people.end_role(membership, **form.cleaned_data, actor=actor))
         if ended is not None:
@@ -118,7 +118,7 @@ def edit_template(request: HttpRequest, pk: int, tier: str) -> HttpResponse:
     template = project.requirement_templates.filter(risk_tier=tier).first()
     if template is None:
         raise Http404
-    form = TemplateForm(request.POST or None, initial={"text": template.text, "revision": template.revision})
+    form = TemplateForm(posted(request), initial={"text": template.text, "revision": template.revision})
     if request.method == "POST":
         written = perform(request, form, lambda: _write_template(project, tier, form, actor))
         if written is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -40,6 +42,7 @@ def show_report(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "report": report,
         "sealed_by": sealed_by,
+        "digest_command": f"sha256sum {quote(report.file_name)}",
         "verify_command": verify_command(report.file_name, f"report-{pk}.receipt.json"),
         "may_request": may(actor, "request_report", report.version.model.project),
     }

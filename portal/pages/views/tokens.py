@@ -15,7 +15,7 @@ from governance.models import ApiToken
 from portal.actors import actor_of
 from portal.pages.forms.tokens import CreateTokenForm, RevokeTokenForm
 from portal.pages.keyset import read_page
-from portal.pages.perform import no_store, perform
+from portal.pages.perform import no_store, perform, posted
 
 
 @require_safe
@@ -30,7 +30,7 @@ def list_tokens(request: HttpRequest) -> HttpResponse:
 def create_token(request: HttpRequest) -> HttpResponse:
     """Make a token and show its secret in the answer itself: it is kept nowhere, so it cannot be shown again."""
     actor = actor_of(request)
-    form = CreateTokenForm(request.POST or None, user=actor.user)
+    form = CreateTokenForm(posted(request), user=actor.user)
     if request.method == "POST":
         made = perform(request, form, lambda: people.create_token(**form.cleaned_data, actor=actor))
         if made is not None:
@@ -43,7 +43,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
 def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
     actor = actor_of(request)
     token = get_object_or_404(ApiToken.objects.visible_to(actor.user).select_related("project"), pk=pk)
-    form = RevokeTokenForm(request.POST or None)
+    form = RevokeTokenForm(posted(request))
     if request.method == "POST":
         revoked = perform(request, form, lambda: people.revoke_token(token, actor=actor))
         if revoked is not None:

@@ -1,0 +1,123 @@
+"""The stranger, and the anonymous, at every door of the front pages. A new door without a line here fails."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from governance.actions import people, reports
+from governance.models import AuditLogEntry, Membership
+from portal.pages.urls import FRONT
+from tests import cast
+from tests.portal.pages.browsing import browse, text_of
+
+# Name of the address -> what a stranger gets. Lists are open to everybody and show each their own.
+OPEN = 200
+HIDDEN = 404
+FORBIDDEN = 403
+DOORS = {
+    "home": OPEN,
+    "datasets": OPEN,
+    "dataset-new": OPEN,
+    "dataset": HIDDEN,
+    "dataset-version-new": HIDDEN,
+    "reports": OPEN,
+    "report": HIDDEN,
+    "report-file": HIDDEN,
+    "report-receipt": HIDDEN,
+    "report-new": HIDDEN,
+    "log": OPEN,
+    "log-verify": OPEN,
+    "log-checkpoints": OPEN,
+    "log-checkpoint": HIDDEN,  # there is none yet
+    "log-checkpoint-note": HIDDEN,
+    "log-entry": HIDDEN,
+    "log-receipt": HIDDEN,
+    "log-body": HIDDEN,
+    "tokens": OPEN,
+    "token-new": OPEN,
+    "token-revoke": HIDDEN,
+    "projects": OPEN,
+    "project-new": FORBIDDEN,
+    "project": HIDDEN,
+    "template": HIDDEN,
+    "role-end": HIDDEN,
+    "people": FORBIDDEN,
+    "person-new": FORBIDDEN,
+    "person-close": FORBIDDEN,
+}
+BY_POST = {"report-new", "log-verify"}
+UNGUARDED = {"sign-in", "sign-out"}
+
+
+@pytest.fixture
+def addresses(version, developer) -> dict[str, str]:
+    """Every front address filled in with things of a project the stranger is not in."""
+    dataset = version.dataset_uses.first().dataset_version.dataset_id
+    report = reports.request_report(version, actor=cast.acting(developer)).pk
+    token, _secret = people.create_token(name="ci", scopes=["read"], days=1, actor=cast.acting(developer))
+    entry = AuditLogEntry.objects.get(type="version.registered").index
+    numbers = {
+        "dataset": dataset,
+        "report": report,
+        "log": entry,
+        "token": token.pk,
+        "project": version.model.project_id,
+        "template": version.model.project_id,
+        "role": Membership.objects.get(user=developer).pk,
+        "person": developer.pk,
+    }
+    return {pattern.name: fill(pattern.name, str(pattern.pattern), numbers, version.pk) for pattern in FRONT}
+
+
+def fill(name: str, route: str, numbers: dict[str, int], version: int) -> str:
+    number = str(numbers.get(name.partition("-")[0], 0))
+    filled = route.replace("<int:version_pk>", str(version)).replace("<slug:tier>", "high")
+    for part in ("<int:pk>", "<int:index>", "<int:size>"):
+        filled = filled.replace(part, number)
+    return "/" + filled
+
+
+def knock(client: Client, name: str, path: str) -> int:
+    return client.post(path).status_code if name in BY_POST else client.get(path).status_code
+
+
+def test_every_front_address_has_a_line_here() -> None:
+    assert {pattern.name for pattern in FRONT} == set(DOORS) | UNGUARDED
+
+
+def test_stranger_is_refused_at_every_door(addresses, stranger) -> None:
+    client = browse(stranger)
+
+    assert {name: knock(client, name, addresses[name]) for name in DOORS} == DOORS
+
+
+def test_anonymous_is_sent_to_sign_in_from_every_door(addresses) -> None:
+    client = Client()
+
+    assert {name: knock(client, name, addresses[name]) for name in DOORS} == dict.fromkeys(DOORS, 302)
+
+
+def test_stranger_reads_nothing_of_the_project_in_any_list(addresses, stranger) -> None:
+    client = browse(stranger)
+    lists = [name for name, status in DOORS.items() if status == OPEN and name not in BY_POST]
+    leaking = [name for name in lists if "Readmission" in text_of(client.get(addresses[name]))]
+
+    assert leaking == []
+
+
+@pytest.mark.parametrize("name", ["dataset-version-new", "role-end", "template", "person-close", "token-revoke"])
+def test_stranger_changes_nothing_by_post(name, addresses, stranger) -> None:
+    before = AuditLogEntry.objects.count()
+    given = {"reason": "x", "text": "- {title: a, statement: b}", "revision": "1", "digest": cast.ARTIFACT}
+    answer = browse(stranger).post(addresses[name], given)
+
+    assert answer.status_code == DOORS[name]
+    assert AuditLogEntry.objects.count() == before
+
+
+def test_token_does_not_open_a_page(addresses, developer) -> None:
+    _token, secret = people.create_token(name="ci", scopes=["read"], days=1, actor=cast.acting(developer))
+
+    answer = Client().get("/tokens/", headers={"Authorization": f"Bearer {secret}"})
+    assert answer.status_code == 302
