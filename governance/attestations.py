@@ -44,7 +44,13 @@ def statement(dossier: Any, decision: Any) -> str:
             "policy": decision.policy_digest,
             "findings": [[finding.key, finding.status] for finding in decision.findings],
             "signOffs": [
-                {"name": item.signer, "role": item.role, "meaning": item.meaning, "at": instant(item.signed_at)}
+                {
+                    "name": item.signer,
+                    "role": item.role,
+                    "decision": item.decision,
+                    "meaning": item.meaning,
+                    "at": instant(item.signed_at),
+                }
                 for item in dossier.sign_offs
                 if item.is_current
             ],
