@@ -29,6 +29,8 @@ TRANSLATED = re.compile(r"\{% blocktranslate.*?%\}.*?\{% endblocktranslate %\}",
 DJANGO = re.compile(r"\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL)
 MARKUP = re.compile(r"<[^>]*>")
+# These blocks fill attributes of base.html and form_page.html: classes and addresses, not words.
+ATTRIBUTES = re.compile(r"\{% block (?:page_class|danger|cancel|form_attributes) %\}.*?\{% endblock %\}", re.DOTALL)
 SPOKEN = re.compile(r'(?:aria-label|alt|title|placeholder|data-label)="([^"]*)"')
 WORD = re.compile(r"[^\W\d_]{2,}")
 ENTITY = re.compile(r"&[a-z]+;")
@@ -52,7 +54,7 @@ def keep_tags(source: str) -> str:
 
 def find_untranslated(source: str) -> Iterator[str]:
     """Yield the pieces of text a person would see that are not marked for translation."""
-    source = CODE.sub("", TRANSLATED.sub("", COMMENT.sub("", source)))
+    source = CODE.sub("", ATTRIBUTES.sub("", TRANSLATED.sub("", COMMENT.sub("", source))))
     for component in COMPONENT.findall(source):
         yield from BARE_LITERAL.findall(component)
     source = SCRIPT.sub("", DJANGO.sub("", source))
