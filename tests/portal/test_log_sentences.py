@@ -112,5 +112,6 @@ def test_sentence_keeps_the_name_of_then(validator: User, ready_version) -> None
     signature = cast.sign(ready_version, validator, "validator", "request_changes")
     User.objects.filter(pk=validator.pk).update(full_name="Viktor Renamed")
 
+    assert signature.log_index is not None
     entry = AuditLogEntry.objects.get(pk=signature.log_index)
     assert tell(entry) == "Viktor Hahn asked for changes to Readmission triage v1 as validator."

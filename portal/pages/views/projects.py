@@ -60,7 +60,9 @@ def show_project(request: HttpRequest, pk: int) -> HttpResponse:
             words = {"name": granted.user, "role": granted.get_role_display().lower()}
             messages.success(request, _("%(name)s is %(role)s now.") % words)
             return redirect("pages:project", pk)
-    memberships = list(project.memberships.select_related("user", "granted_by").order_by("user__full_name", "role"))
+    memberships = list(
+        project.memberships.select_related("user", "granted_by").order_by("user__full_name", "user_id", "role")
+    )
     current = [row for row in memberships if row.ended_at is None]
     context = {
         "project": project,

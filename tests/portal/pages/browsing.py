@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -27,6 +28,6 @@ def count_queries(client: Client, path: str) -> int:
     return len(captured)
 
 
-def text_of(answer: HttpResponse) -> str:
+def text_of(answer: Any) -> str:
     """The page's text with runs of white space as one blank."""
     return " ".join(answer.content.decode().split())

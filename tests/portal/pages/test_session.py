@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
+from governance.actions import people
 from tests import cast
 from tests.portal.pages.browsing import browse, text_of
 
 pytestmark = pytest.mark.django_db
 
 
-def sign_in(client: Client, password: str, following: str = "") -> object:
+def sign_in(client: Client, password: str, following: str = "") -> Any:
     return client.post("/sign-in/", {"username": "dana", "password": password, "next": following})
 
 
@@ -38,7 +41,7 @@ def test_wrong_password_is_refused_and_locks_out_after_five(developer) -> None:
 
 
 def test_closed_account_cannot_sign_in(developer, organisation_administrator) -> None:
-    cast.people.close_user(developer, reason="Left.", actor=cast.acting(organisation_administrator))
+    people.close_user(developer, reason="Left.", actor=cast.acting(organisation_administrator))
 
     assert "Sign in" in text_of(sign_in(Client(), cast.PASSWORD))
 

@@ -67,7 +67,8 @@ def addresses(version, developer) -> dict[str, str]:
         "role": Membership.objects.get(user=developer).pk,
         "person": developer.pk,
     }
-    return {pattern.name: fill(pattern.name, str(pattern.pattern), numbers, version.pk) for pattern in FRONT}
+    named = {pattern.name: str(pattern.pattern) for pattern in FRONT if pattern.name}
+    return {name: fill(name, route, numbers, version.pk) for name, route in named.items()}
 
 
 def fill(name: str, route: str, numbers: dict[str, int], version: int) -> str:
