@@ -79,15 +79,18 @@ def bind_rows(
     initial: list[dict[str, Any]] | None = None,
     form_kwargs: dict[str, Any] | None = None,
 ) -> forms.BaseFormSet[Any]:
-    """The formset over posted data, with one more row where ``add_row`` was pressed; or over what is recorded."""
+    """The formset over what is recorded, or over posted data, with one more row where ``add_row`` was pressed.
+
+    Posted rows are not compared with what is recorded: a row left as it was is meant to stay.
+    """
     if not data:
         return formset(initial=initial, form_kwargs=form_kwargs)
     if "add_row" not in data:
-        return formset(data, initial=initial, form_kwargs=form_kwargs)
+        return formset(data, form_kwargs=form_kwargs)
     posted = data.copy()
     total = posted.get("form-TOTAL_FORMS", "")
     posted["form-TOTAL_FORMS"] = str(int(total) + 1) if total.isascii() and total.isdigit() else "1"
-    rows = formset(posted, initial=initial, form_kwargs=form_kwargs)
+    rows = formset(posted, form_kwargs=form_kwargs)
     for row in rows.forms:
-        row._errors = ErrorDict()
+        row._errors, row.cleaned_data = ErrorDict(), {}
     return rows

@@ -21,12 +21,12 @@ class CriterionForm(forms.Form):
     population = forms.CharField(
         label=_("Population"), max_length=200, initial="overall", widget=forms.TextInput(attrs=POPULATION)
     )
-    comparator = forms.ChoiceField(label=_("Must be"), choices=Comparator.choices)
+    comparator = forms.ChoiceField(label=_("Must be"), choices=Comparator.choices, initial=Comparator.AT_LEAST)
     threshold = forms.CharField(
         label=_("Threshold"), max_length=30, widget=forms.TextInput(attrs={"inputmode": "decimal"})
     )
     dataset_role = forms.ChoiceField(label=_("On data"), choices=DatasetRole.choices, initial=DatasetRole.TEST)
-    severity = forms.ChoiceField(label=_("Severity"), choices=Severity.choices)
+    severity = forms.ChoiceField(label=_("Severity"), choices=Severity.choices, initial=Severity.MUST)
 
 
 class SuccessCriterionForm(forms.Form):
@@ -37,7 +37,7 @@ class SuccessCriterionForm(forms.Form):
     population = forms.CharField(
         label=_("Population"), max_length=200, initial="overall", widget=forms.TextInput(attrs=POPULATION)
     )
-    comparator = forms.ChoiceField(label=_("Must be"), choices=Comparator.choices)
+    comparator = forms.ChoiceField(label=_("Must be"), choices=Comparator.choices, initial=Comparator.AT_LEAST)
     threshold = forms.CharField(
         label=_("Threshold"), max_length=30, widget=forms.TextInput(attrs={"inputmode": "decimal"})
     )
