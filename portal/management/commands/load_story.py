@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,8 @@ from governance.actions.people import create_administrator
 from governance.actors import COMMAND, Actor
 from governance.models import User
 from portal.story.cast import ADMINISTRATOR, SignIns, write_privately
-from portal.story.chapters import CHAPTERS
-from portal.story.office import Office, StoryError
+from portal.story.chapters import BEGINNING, STRANDS, Chapter
+from portal.story.office import Office, StoryError, lock_story
 
 
 class Command(BaseCommand):
@@ -40,12 +43,17 @@ class Command(BaseCommand):
                 return
             raise CommandError("There are people in this portal already; the story is told to an empty one only.")
         folder.mkdir(mode=0o700, exist_ok=True)
-        sign_ins = SignIns.read_or_draw(folder)
-        if not (is_begun and sign_ins.is_told):
-            self.tell(options["url"], folder, sign_ins)
+        try:
+            lock = lock_story(folder)
+            sign_ins = SignIns.read_or_draw(folder)
+            if not (is_begun and sign_ins.is_told):
+                self.tell(Office(options["url"], folder, sign_ins, lock))
+        except (CountersignError, StoryError) as error:
+            raise CommandError(str(error)) from error
+        os.close(lock)
         write_privately(settings.COUNTERSIGN_DATA / "sign-ins.txt", sign_ins.describe(options["url"]))
 
-    def tell(self, url: str, folder: Path, sign_ins: SignIns) -> None:
+    def tell(self, office: Office) -> None:
         """Open the first account on the command line, as an operator does; everything else happens over HTTP."""
         self.say("Loading the example story (once; about half a minute)")
         if not _has_user(ADMINISTRATOR.login):
@@ -53,19 +61,21 @@ class Command(BaseCommand):
                 username=ADMINISTRATOR.login,
                 full_name=ADMINISTRATOR.full_name,
                 email=ADMINISTRATOR.email,
-                password=sign_ins.passwords[ADMINISTRATOR.login],
+                password=office.password_of(ADMINISTRATOR),
                 actor=Actor(User.objects.system(), COMMAND),
             )
-        office = Office(url, folder, sign_ins)
-        try:
-            for number, (title, chapter) in enumerate(CHAPTERS, 1):
-                started = time.monotonic()
-                outcome = chapter(office)
-                self.say(f"  {number}/{len(CHAPTERS)} {title}: {outcome} ({time.monotonic() - started:.1f} s)")
-            office.close()
-        except (CountersignError, StoryError) as error:
-            raise CommandError(f"{title}: {error}") from error
-        sign_ins.mark_told()
+        self.tell_strand(office, (BEGINNING,))
+        with ThreadPoolExecutor(len(STRANDS)) as pool:
+            list(pool.map(lambda strand: self.tell_strand(office, strand), STRANDS))
+        office.close()
+        office.sign_ins.mark_told()
+
+    def tell_strand(self, office: Office, strand: Sequence[Chapter]) -> None:
+        """Tell chapters in their order and say of each how it ended."""
+        for title, chapter in strand:
+            started = time.monotonic()
+            outcome = chapter(office)
+            self.say(f"  {title}: {outcome} ({time.monotonic() - started:.0f} s)")
 
     def say(self, text: str) -> None:
         """Print at once: somebody is waiting."""
