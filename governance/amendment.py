@@ -50,6 +50,11 @@ def about_dataset_version(dataset_version: DatasetVersion) -> Subject:
     return Subject("dataset_version", dataset_version.pk, str(dataset_version), dataset_version.digest)
 
 
+def about_source(source: DatasetVersion) -> Subject:
+    """A dataset version that is used or derived from: naming it so does not make its users its authors."""
+    return Subject("source_dataset_version", source.pk, str(source), source.digest)
+
+
 def about_evaluation(evaluation: Evaluation) -> Subject:
     return Subject("evaluation", evaluation.pk, evaluation.get_kind_display(), evaluation.result_digest or None)
 

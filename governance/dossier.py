@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from governance import dossier_items as items
+from governance import dossier_reading as reading
 from governance.auditlog import database_now
 from governance.canonical import canonical_bytes, canonical_digest
 from governance.models import DossierSnapshot, ModelVersion
@@ -88,28 +89,28 @@ def collect(version: ModelVersion) -> Dossier:
     """Read the version once. The number of queries does not grow with what is recorded."""
     now = database_now()
     version = ModelVersion.objects.with_names().prefetch_related("artifacts").get(pk=version.pk)
-    datasets, derivations = items.read_lineage(version)
+    datasets, derivations = reading.read_lineage(version)
     data = [item.dataset_version_id for item in datasets] + [item.source_id for item in derivations]
-    contributors, person_keys = items.read_contributors(version, data)
+    contributors, person_keys = reading.read_contributors(version, data)
     unsigned = Dossier(
         version_id=version.pk,
         state=version.state,
         as_of=now,
         policy=policy_for(version.model.risk_tier),
-        model=items.read_model(version.model),
-        version=items.read_version(version),
-        proof_of_concept=items.read_proof_of_concept(version.model),
-        requirements=items.read_requirements(version),
+        model=reading.read_model(version.model),
+        version=reading.read_version(version),
+        proof_of_concept=reading.read_proof_of_concept(version.model),
+        requirements=reading.read_requirements(version),
         datasets=datasets,
         derivations=derivations,
-        evidence=items.read_evidence(version),
-        evaluations=items.read_evaluations(version),
-        waivers=items.read_waivers(version),
+        evidence=reading.read_evidence(version),
+        evaluations=reading.read_evaluations(version),
+        waivers=reading.read_waivers(version),
         contributors=contributors,
         contributor_person_keys=person_keys,
         sign_offs=(),
     )
-    signed = items.read_sign_offs(version, digest=unsigned.digest, document=unsigned.document)
+    signed = reading.read_sign_offs(version, digest=unsigned.digest, document=unsigned.document)
     # replace() would drop the cached document and compute it again; the digest does not cover sign-offs.
     object.__setattr__(unsigned, "sign_offs", signed)
     return unsigned

@@ -6,7 +6,7 @@ import json
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
@@ -144,7 +144,7 @@ def vocabulary() -> list[dict[str, str]]:
     ]
 
 
-def charts(evaluation: Evaluation, theme: str) -> list[Any]:
+def charts(evaluation: Evaluation, theme: Literal["light", "dark", "print"]) -> list[Any]:
     """The charts of a finished evaluation, as specifications with their alternative text and tables."""
     from audits.charts import bias_charts, explanation_charts
 

@@ -46,11 +46,7 @@ def request_evaluation(
         raise InvalidInput(f"“kind” must be one of {', '.join(EvaluationKind.values)}.", field="kind")
     checked = runner.check_spec(kind, spec)
     version, moved = lock_and_amend(version)
-    needed = runner.EVIDENCE_FOR[kind]
-    if evidence.version_id != version.pk or evidence.kind != needed:
-        raise InvalidInput(f"A {kind} reads evidence of kind “{needed}” of the same version.", field="evidence")
-    if Evidence.objects.filter(supersedes=evidence).exists():
-        raise InvalidInput("That evidence is superseded; evaluate what took its place.", field="evidence")
+    _check_evidence(version, kind, evidence)
     used = _declared(version, dataset_role, dataset_version)
     predictions = _newest_predictions(version) if kind == EvaluationKind.EXPLANATION else None
     evaluation = Evaluation.objects.create(
@@ -82,6 +78,14 @@ def request_evaluation(
     )
     tasks.run_evaluation.delay_on_commit(evaluation.pk)
     return evaluation
+
+
+def _check_evidence(version: ModelVersion, kind: str, evidence: Evidence) -> None:
+    needed = runner.EVIDENCE_FOR[kind]
+    if evidence.version_id != version.pk or evidence.kind != needed:
+        raise InvalidInput(f"A {kind} reads evidence of kind “{needed}” of the same version.", field="evidence")
+    if Evidence.objects.filter(supersedes=evidence).exists():
+        raise InvalidInput("That evidence is superseded; evaluate what took its place.", field="evidence")
 
 
 def _declared(version: ModelVersion, role: str, wanted: DatasetVersion | None) -> DatasetVersion:

@@ -81,19 +81,23 @@ def submit_evidence(
         subject=Subject("evidence", evidence.pk, title, evidence.digest),
         project=project,
         related=version_and_model(version),
-        data={
-            "kind": kind,
-            "digest": evidence.digest,
-            "content_digest": evidence.content_digest,
-            "size": stored.size if stored else 0,
-            "requirements": [item.key for item in requirements],
-            "supersedes": supersedes.pk if supersedes else 0,
-            "observed_at": observed_at.isoformat(),
-            "states": moved,
-        },
+        data=_spoken(evidence, requirements) | {"states": moved},
     )
     auditlog.stamp(evidence, entry)
     return evidence
+
+
+def _spoken(evidence: Evidence, requirements: Sequence[Requirement]) -> dict[str, Any]:
+    """What the log says of the item."""
+    return {
+        "kind": evidence.kind,
+        "digest": evidence.digest,
+        "content_digest": evidence.content_digest,
+        "size": evidence.file.size if evidence.file else 0,
+        "requirements": [item.key for item in requirements],
+        "supersedes": evidence.supersedes_id or 0,
+        "observed_at": evidence.observed_at.isoformat(),
+    }
 
 
 def _store(

@@ -9,7 +9,7 @@ from django.db.models import Max
 
 from governance import auditlog
 from governance.actors import Actor
-from governance.amendment import about_dataset_version, lock_and_amend, version_and_model
+from governance.amendment import about_dataset_version, about_source, lock_and_amend, version_and_model
 from governance.auditlog import Subject
 from governance.exceptions import Duplicate, InvalidInput
 from governance.models import Dataset, DatasetRole, DatasetUse, DatasetVersion, Derivation, ModelVersion, Project
@@ -95,10 +95,6 @@ def register_dataset_version(
         data={"row_count": row_count, "derived_from": [source.pk for source in sources]},
     )
     return version
-
-
-def about_source(source: DatasetVersion) -> Subject:
-    return Subject("source_dataset_version", source.pk, str(source), source.digest)
 
 
 def _read_schema(schema: Sequence[Mapping[str, str]], sensitive: Sequence[str]) -> list[dict[str, str]]:

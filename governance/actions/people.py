@@ -20,6 +20,7 @@ from governance.permissions import SCOPES, authorise, roles_of
 from governance.requirement_template import built_in_text, parse_template
 from governance.revision import check_revision
 from governance.text import clean_name, clean_text
+from governance.token_secret import digest_secret
 
 TOKEN_PREFIX = "csn_"  # noqa: S105  (the public beginning of every token)
 LONGEST_TOKEN_DAYS = 90
@@ -256,11 +257,6 @@ def write_template(
         data={"revision": template.revision, "digest": "sha256:" + hashlib.sha256(text.encode()).hexdigest()},
     )
     return template
-
-
-def digest_secret(secret: str) -> str:
-    """What is kept of a token. A plain SHA-256 is enough for 256 random bits."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _about(user: User) -> Subject:

@@ -23,7 +23,7 @@ from governance.exceptions import (
 from governance.findings import Area
 from governance.gate import judge
 from governance.lifecycle import State, next_state
-from governance.models import Decision, ModelVersion, PocDecision, SignOff, Waiver
+from governance.models import AuditLogEntry, Decision, ModelVersion, PocDecision, SignOff, Waiver
 from governance.permissions import authorise, duties_are_separate, roles_of
 from governance.policy import SIGNING_ROLES
 from governance.text import clean_name, clean_text
@@ -98,8 +98,14 @@ def sign_off(
         reason=reason,
         signed_at=dossier.as_of,
     )
-    moved = _settle(version, decision)
-    entry = auditlog.append(
+    entry = _log_signature(signed, dossier, _settle(version, decision), actor)
+    auditlog.stamp(signed, entry)
+    return signed
+
+
+def _log_signature(signed: SignOff, dossier: Dossier, moved: dict[str, str], actor: Actor) -> AuditLogEntry:
+    version = signed.version
+    return auditlog.append(
         "sign_off.given",
         actor=actor,
         subject=Subject("sign_off", signed.pk, str(signed), dossier.digest),
@@ -108,17 +114,15 @@ def sign_off(
         data={
             "dossier": dossier.digest,
             "policy": dossier.policy.digest,
-            "role": role,
-            "decision": decision,
-            "meaning": meaning,
-            "signer": actor.user.pk,
+            "role": signed.role,
+            "decision": signed.decision,
+            "meaning": signed.meaning,
+            "signer": signed.signer_id,
             "signer_name": signed.signer_name,
             "states": moved,
         },
-        reason=reason[:2_000],
+        reason=signed.reason[:2_000],
     )
-    auditlog.stamp(signed, entry)
-    return signed
 
 
 def _lock(version: ModelVersion) -> ModelVersion:

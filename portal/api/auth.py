@@ -12,8 +12,8 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from governance.actions.people import digest_secret
 from governance.models import ApiToken, User
+from governance.token_secret import digest_secret
 from governance.token_use import note_use
 
 SCHEME = b"bearer"

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from governance.dossier_items import CONTRIBUTING
+from governance.dossier_reading import CONTRIBUTING
 from governance.lifecycle import State
 from governance.models import (
     ComplianceReport,

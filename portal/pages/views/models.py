@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 
 from governance.actions import catalog
 from governance.dossier import collect
-from governance.dossier_items import read_proof_of_concept
+from governance.dossier_reading import read_proof_of_concept
 from governance.gate import judge
 from governance.lifecycle import State
 from governance.models import ModelVersion, Project, ProofOfConcept, RegisteredModel, Release, RiskTier

@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from governance.actions import promotion, signoff
-from governance.dossier_items import CONTRIBUTING, changed_items
+from governance.dossier_changes import changed_items
+from governance.dossier_reading import CONTRIBUTING
 from governance.exceptions import GovernanceError, StaleReading, TransitionNotAllowed
 from governance.lifecycle import State, next_state
 from governance.models import AuditLogEntry, DossierSnapshot, LogHead, ModelVersion, PocDecision

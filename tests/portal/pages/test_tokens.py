@@ -9,8 +9,8 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from governance.actions import people
-from governance.actions.people import digest_secret
 from governance.models import ApiToken, AuditLogEntry
+from governance.token_secret import digest_secret
 from tests import cast
 from tests.portal.pages.browsing import browse, count_queries, text_of
 
