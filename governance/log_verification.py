@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Min
@@ -213,7 +213,7 @@ def _read_entries(size: int, tree: TreeCheck, findings: _Findings) -> Iterator[l
 def _check_columns(row: EntryRow, body: dict[str, Any], mentioned: set[tuple[str, int]]) -> Entry:
     """The searchable columns and the index of subjects must say what the text says. Raises ``BrokenEntry``."""
     try:
-        at = datetime.strptime(body["at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        at = datetime.fromisoformat(body["at"])
         project = body["project"]["id"] if "project" in body else None
         said = (body["type"], at, body["actor"]["id"], project)
         things = {(thing["kind"], thing["id"]) for thing in (body["subject"], *body["related"])}
