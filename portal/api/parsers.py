@@ -68,6 +68,7 @@ class LimitedUploadHandler(TemporaryFileUploadHandler):
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self.received += len(raw_data)
         if self.received > settings.COUNTERSIGN_UPLOAD_LIMIT:
+            self.file.close()  # which deletes it
             raise _too_large()
         super().receive_data_chunk(raw_data, start)
 

@@ -11,7 +11,7 @@ from django.urls import get_resolver
 
 from governance.actions.people import create_token
 from governance.dossier import collect
-from governance.models import ApiToken, AuditLogEntry, Evidence, User
+from governance.models import ApiToken, AuditLogEntry, ComplianceReport, Evidence, User
 from portal.api import urls
 from tests.cast import acting
 from tests.portal.api.calling import Caller, as_person, as_program
