@@ -37,6 +37,8 @@ PRINTED_DISPARITIES = (
     "predictive_parity_difference",
     "accuracy_difference",
 )
+# Parts of a result that speak of single rows or of cells small enough to point at a person. They stay in the portal.
+WITHHELD = frozenset({"cells", "sample", "local"})
 STATUS_ORDER = [
     FindingStatus.NOT_MET,
     FindingStatus.MISSING,
@@ -161,7 +163,8 @@ def _audit_sections(dossier: Dossier, kind: str) -> list[AuditSection]:
 
 def _attached_results(sections: Iterable[AuditSection]) -> Iterable[Attached]:
     for section in sections:
-        text = json.dumps(section.result, ensure_ascii=False, sort_keys=True).encode()
+        published = {name: part for name, part in section.result.items() if name not in WITHHELD}
+        text = json.dumps(published, ensure_ascii=False, sort_keys=True).encode()
         yield Attached(f"evaluation-{section.item.id}.json", f"Result of evaluation {section.item.id}", text)
 
 
