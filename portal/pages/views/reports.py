@@ -30,7 +30,9 @@ def list_reports(request: HttpRequest) -> HttpResponse:
     user = actor_of(request).user
     form = ReportFilterForm(request.GET, models=RegisteredModel.objects.visible_to(user))
     rows = form.narrow(ComplianceReport.objects.visible_to(user).select_related(*NAMES))
-    return render(request, "reports/reports.html", {"form": form, "page": read_page(request, rows)})
+    checkpoint = auditlog.latest_checkpoint()
+    context = {"form": form, "page": read_page(request, rows), "sealed": checkpoint.size if checkpoint else 0}
+    return render(request, "reports/reports.html", context)
 
 
 @require_safe
