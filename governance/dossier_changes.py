@@ -36,7 +36,7 @@ def _identity(item: dict[str, Any]) -> str:
 
 
 def _label(item: dict[str, Any]) -> str:
-    for key in ("title", "name", "dataset", "kind", "finding_key", "derived"):
+    for key in ("title", "name", "kind", "dataset", "finding_key", "derived"):
         if item.get(key):
             return str(item[key]).replace("_", " ")
     return str(item.get("id", ""))
