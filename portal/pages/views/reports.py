@@ -9,10 +9,11 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonRe
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from governance import auditlog, store
 from governance.actions import reports
-from governance.models import ComplianceReport, ModelVersion, RegisteredModel
+from governance.models import ComplianceReport, ModelVersion, RegisteredModel, WorkStatus
 from governance.permissions import may
 from governance.receipts import receipt_for
 from portal.actors import actor_of
@@ -37,19 +38,20 @@ def list_reports(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def show_report(request: HttpRequest, pk: int) -> HttpResponse:
-    """The report; asked by htmx while it is being made, only the part that changes."""
+    """The report. While it is being made and sealed htmx asks for the part that changes, then for the whole page."""
     actor = actor_of(request)
     report = _fetch(request, pk)
     sealed_by = auditlog.latest_checkpoint(covering=report.log_index) if report.log_index is not None else None
     context = {
         "report": report,
         "sealed_by": sealed_by,
+        "is_settled": report.status == WorkStatus.FAILED or sealed_by is not None,
         "digest_command": f"sha256sum {quote(report.file_name)}",
         "verify_command": verify_command(report.file_name, f"report-{pk}.receipt.json"),
         "may_request": may(actor, "request_report", report.version.model.project),
     }
     if request.headers.get("HX-Request"):
-        return render(request, "reports/_state.html", context)
+        return HttpResponseClientRefresh() if context["is_settled"] else render(request, "reports/_state.html", context)
     return render(request, "reports/report.html", context)
 
 

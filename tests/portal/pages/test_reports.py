@@ -68,14 +68,18 @@ def test_report_in_the_making_asks_for_itself_again(version, developer) -> None:
     assert part.startswith('<div id="report-state" hx-get=')
 
 
-def test_finished_report_asks_no_more_and_offers_its_file(version, developer) -> None:
+def test_finished_report_is_shown_whole_once_it_is_sealed(version, developer) -> None:
     report = issue(version, developer)
+    client, path = browse(developer), f"/reports/{report.pk}/"
+    unsealed = client.get(path, headers={"HX-Request": "true"})
+    assert f'href="{path}file"' in text_of(unsealed)
+    assert f'href="{path}receipt"' not in text_of(unsealed)
     sign_once()
-    part = text_of(browse(developer).get(f"/reports/{report.pk}/", headers={"HX-Request": "true"}))
 
-    assert part.startswith('<div id="report-state">')
-    assert f'href="/reports/{report.pk}/file"' in part
-    assert f'href="/reports/{report.pk}/receipt"' in part
+    assert client.get(path, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+    page = text_of(client.get(path))
+    assert '<div id="report-state">' in page
+    assert f'href="{path}receipt"' in page
 
 
 def test_failure_is_said_and_can_be_tried_again(version, developer) -> None:
