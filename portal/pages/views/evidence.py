@@ -52,6 +52,8 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     item = _fetch(request, pk)
     context = {
         "evidence": item,
+        # A dict's own .values and .items would stand in a template's way.
+        "values": list(((item.content or {}).get("values") or {}).items()),
         "version": item.version,
         "requirements": item.requirements.order_by("pk"),
         "superseded_by": Evidence.objects.filter(supersedes=item).first(),

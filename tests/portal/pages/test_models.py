@@ -67,9 +67,7 @@ def test_list_says_what_to_do_when_it_is_empty(project, developer, auditor) -> N
 
 def test_list_goes_on_after_the_last_model_shown(project, developer) -> None:
     names = [f"Model {number:02}" for number in range(52)]
-    RegisteredModel.objects.bulk_create(
-        RegisteredModel(project=project, name=name, owner=developer) for name in names
-    )
+    RegisteredModel.objects.bulk_create(RegisteredModel(project=project, name=name, owner=developer) for name in names)
     client = browse(developer)
     first = client.get("/models/")
     shown = [model.name for model in first.context["models"]]

@@ -87,9 +87,7 @@ def test_edit_replaces_criteria_and_a_ticked_row_goes(model, developer) -> None:
     requirement = Requirement.objects.get(model=model, key="R-1")
     old = CRITERION | {"metric": "accuracy", "threshold": "0.8", "severity": "must"}
     posted = requirement_post(old | {"DELETE": "on"}, CRITERION, revision=requirement.revision)
-    answer = browse(developer).post(
-        f"/requirements/{requirement.pk}/edit/", posted | {"form-INITIAL_FORMS": "1"}
-    )
+    answer = browse(developer).post(f"/requirements/{requirement.pk}/edit/", posted | {"form-INITIAL_FORMS": "1"})
 
     assert answer.status_code == 302
     assert [item.metric for item in requirement.criteria.all()] == ["tpr"]

@@ -1,0 +1,66 @@
+"""The lineage picture: what it tells, and that nothing a user wrote is code in it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from governance import lineage_graph
+from governance.actions import catalog, lineage
+from governance.dossier import collect
+from governance.lineage_graph import describe, draw
+from tests import cast
+
+NASTY = 'a"]; evil [label="x\\" <script>alert(1)</script> & \\N'
+
+
+def test_graph_leads_from_data_through_the_version_to_evaluations(ready_version) -> None:
+    text = describe(collect(ready_version))
+    used = {use.role: use.dataset_version_id for use in ready_version.dataset_uses.all()}
+    audit = ready_version.evaluations.get(kind="bias_audit").pk
+
+    assert f'data{used["training"]} -> data{used["test"]} [label="every second row"];' in text
+    assert f'data{used["test"]} -> version [label="test"];' in text
+    assert f'version -> evaluation{audit} [label="on test data"];' in text
+    assert 'version [label="Readmission triage v1\\naaaaaaaaaaaa", class="subject"];' in text
+
+
+def test_names_are_quoted_and_shortened(model, developer) -> None:
+    actor = cast.acting(developer)
+    version = catalog.register_version(model, training_code=NASTY, actor=actor)
+    dataset = lineage.register_dataset(model.project, name="b" * 100, personal_data="none", actor=actor)
+    data = lineage.register_dataset_version(dataset, digest=cast.ARTIFACT, row_count=1, actor=actor)
+    lineage.declare_dataset_use(version, dataset_version=data, role="test", actor=actor)
+    text = describe(collect(version))
+
+    assert 'code [label="a\\"]; evil [label=\\"x\\\\\\" <script>ale…\\ntraining code", class="origin"];' in text
+    assert "b" * 33 + "…" in text
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed; make test installs it")
+def test_drawing_holds_user_text_only_as_text(model, developer) -> None:
+    version = catalog.register_version(model, training_code=NASTY, actor=cast.acting(developer))
+    drawing = draw(collect(version))
+
+    assert "&lt;script&gt;" in drawing
+    assert "<script" not in drawing
+    assert 'class="node subject"' in drawing
+
+
+def test_without_graphviz_nothing_is_drawn(version, monkeypatch) -> None:
+    monkeypatch.setattr(lineage_graph.shutil, "which", lambda _name: None)
+
+    assert draw(collect(version)) == ""
+
+
+def test_program_that_hangs_or_fails_draws_nothing(version, monkeypatch) -> None:
+    monkeypatch.setattr(lineage_graph.shutil, "which", lambda _name: "/bin/false")
+    assert draw(collect(version)) == ""
+
+    def hang(*_given: object, **_named: object) -> None:
+        raise subprocess.TimeoutExpired("dot", 10)
+
+    monkeypatch.setattr(lineage_graph.subprocess, "run", hang)
+    assert draw(collect(version)) == ""

@@ -1,0 +1,166 @@
+"""Asking for an evaluation, watching it, and reading its result or its failure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from governance import runner
+from governance.models import Evaluation
+from tests import cast
+from tests.portal.pages.browsing import browse, text_of
+
+
+@pytest.fixture
+def predictions(version, developer) -> Any:
+    return cast.submit(version, "predictions", by=developer, file=[cast.make_predictions()], file_name="p.csv")
+
+
+def audit_post(version: Any, predictions: Any, **changes: Any) -> dict[str, Any]:
+    data = version.dataset_uses.get(role="test").dataset_version_id
+    given = {
+        "kind": "bias_audit",
+        "evidence": predictions.pk,
+        "dataset_version": f"test:{data}",
+        "y_true": "y_true",
+        "y_pred": "y_pred",
+        "id": "row_id",
+        "positive_label": "1",
+        "sensitive": "sex",
+        "minimum_group_size": "20",
+        "draws": "200",
+        "seed": "7",
+    }
+    return given | changes
+
+
+def test_audit_is_asked_for_watched_and_read(version, predictions, developer) -> None:
+    client = browse(developer)
+    answer = client.post(f"/versions/{version.pk}/evaluations/new/", audit_post(version, predictions))
+    evaluation = Evaluation.objects.get()
+    assert (answer.status_code, answer["Location"]) == (302, f"/evaluations/{evaluation.pk}/")
+
+    waiting = text_of(client.get(f"/evaluations/{evaluation.pk}/"))
+    assert f'hx-get="/evaluations/{evaluation.pk}/progress/"' in waiting
+    assert "Waiting for a worker" in text_of(client.get(f"/evaluations/{evaluation.pk}/progress/"))
+
+    runner.run(evaluation.pk)
+    assert client.get(f"/evaluations/{evaluation.pk}/progress/")["HX-Refresh"] == "true"
+    done = text_of(client.get(f"/evaluations/{evaluation.pk}/"))
+    assert "/progress/" not in done
+    for words in ("sex=female", "Passport", "versions fairlearn", "minimum group size", predictions.digest, "distinct"):
+        assert words in done
+
+
+def test_failure_is_told_plainly(version, developer) -> None:
+    wrong = cast.submit(version, "predictions", by=developer, file=[b"a,b\n1,2\n"], file_name="p.csv")
+    client = browse(developer)
+    client.post(f"/versions/{version.pk}/evaluations/new/", audit_post(version, wrong))
+    evaluation = Evaluation.objects.get()
+    runner.run(evaluation.pk)
+    page = text_of(client.get(f"/evaluations/{evaluation.pk}/"))
+
+    assert "This evaluation failed" in page
+    assert "y_true" in page
+    assert "Nothing was measured." in page
+
+
+def test_fairlearns_reading_stands_beside_ours_where_it_differs(version, developer) -> None:
+    rows = ["row_id,sex,y_true,y_pred"]
+    rows += [f"{n},male,{n % 2},{n % 2}" for n in range(60)]
+    rows += [f"{n},female,0,{n % 2}" for n in range(60, 120)]
+    evidence = cast.submit(version, "predictions", by=developer, file=["\n".join(rows).encode()], file_name="p.csv")
+    client = browse(developer)
+    client.post(f"/versions/{version.pk}/evaluations/new/", audit_post(version, evidence))
+    evaluation = Evaluation.objects.get()
+    runner.run(evaluation.pk)
+    page = text_of(client.get(f"/evaluations/{evaluation.pk}/"))
+
+    assert "As fairlearn reads it" in page
+    assert "fairlearn takes it as 0" in page
+    assert "undefined" in page
+
+
+def test_small_group_is_marked(version, predictions, developer) -> None:
+    client = browse(developer)
+    client.post(f"/versions/{version.pk}/evaluations/new/", audit_post(version, predictions, minimum_group_size="300"))
+    evaluation = Evaluation.objects.get()
+    runner.run(evaluation.pk)
+
+    assert text_of(client.get(f"/evaluations/{evaluation.pk}/")).count("too small to judge") == 2
+
+
+def test_explanation_is_asked_for_and_verified(version, developer) -> None:
+    evidence = cast.submit(version, "attributions", by=developer, file=[cast.make_attributions()], file_name="s.csv")
+    data = version.dataset_uses.get(role="test").dataset_version_id
+    client = browse(developer)
+    given = {
+        "kind": "explanation",
+        "evidence": evidence.pk,
+        "dataset_version": f"test:{data}",
+        "id": "row_id",
+        "output": "output",
+        "base": "base_value",
+        "threshold": "0.5",
+        "explainer": "exact",
+    }
+    answer = client.post(f"/versions/{version.pk}/evaluations/new/", given)
+    evaluation = Evaluation.objects.get()
+    runner.run(evaluation.pk)
+    page = text_of(client.get(f"/evaluations/{evaluation.pk}/"))
+
+    assert answer.status_code == 302
+    assert "additivity verified on 60 of 60 rows" in page
+    assert "Said by the submitter" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sensitive": ""}, "This field is required"),
+        ({"y_true": "y_pred"}, "The specification is not usable"),
+        ({"draws": "1"}, "greater than or equal to 100"),
+        ({"evidence": "999999"}, "Select a valid choice"),
+        ({"dataset_version": "test:999999"}, "Select a valid choice"),
+    ],
+)
+def test_bad_request_is_refused_and_keeps_what_was_typed(changes, words, version, predictions, developer) -> None:
+    given = audit_post(version, predictions, **({"positive_label": "Typed"} | changes))
+    answer = browse(developer).post(f"/versions/{version.pk}/evaluations/new/", given)
+
+    assert answer.status_code == 400
+    assert words in text_of(answer)
+    assert 'value="Typed"' in text_of(answer)
+    assert Evaluation.objects.count() == 0
+
+
+@pytest.mark.parametrize("kind", ["bias_audit", "explanation"])
+def test_form_says_what_has_to_be_submitted_first(kind, version, developer) -> None:
+    page = text_of(browse(developer).get(f"/versions/{version.pk}/evaluations/new/?kind={kind}"))
+
+    assert "needed first" in page
+    assert '<form class="form' not in page
+
+
+def test_form_offers_the_declared_sensitive_columns(version, predictions, developer) -> None:
+    page = text_of(browse(developer).get(f"/versions/{version.pk}/evaluations/new/"))
+
+    assert 'name="sensitive" value="sex"' in page
+
+
+def test_reader_may_not_ask(version, predictions, auditor) -> None:
+    answer = browse(auditor).post(f"/versions/{version.pk}/evaluations/new/", audit_post(version, predictions))
+
+    assert answer.status_code == 403
+    assert Evaluation.objects.count() == 0
+
+
+def test_older_evaluation_says_that_a_newer_one_counts(version, predictions, developer) -> None:
+    client, address = browse(developer), f"/versions/{version.pk}/evaluations/new/"
+    for _twice in range(2):
+        client.post(address, audit_post(version, predictions))
+    newer, older = Evaluation.objects.all()
+
+    assert f'href="/evaluations/{newer.pk}/"' in text_of(client.get(f"/evaluations/{older.pk}/"))
+    assert "newer evaluation" not in text_of(client.get(f"/evaluations/{newer.pk}/"))

@@ -1,0 +1,92 @@
+"""The stranger, and the anonymous, at every door of the model pages. A new door without a line here fails."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from governance.models import AuditLogEntry
+from portal.pages.urls import MODELS
+from tests import cast
+from tests.portal.pages.browsing import browse, text_of
+
+OPEN = {"models", "model-new"}
+OF_MODEL = {
+    "model",
+    "model-describe",
+    "model-tier",
+    "requirement-new",
+    "requirements-generate",
+    "proof-write",
+    "proof-decide",
+    "version-new",
+}
+OF_REQUIREMENT = {"requirement-edit", "requirement-withdraw"}
+OF_VERSION = {
+    "version",
+    "dataset-use-new",
+    "submit",
+    "sign",
+    "waive",
+    "promote",
+    "retire",
+    "evidence-new",
+    "evaluation-new",
+}
+OF_EVIDENCE = {"evidence", "evidence-file"}
+OF_EVALUATION = {"evaluation", "evaluation-progress"}
+CHANGING = sorted((OF_MODEL | OF_REQUIREMENT | OF_VERSION) - {"model", "version"})
+
+
+@pytest.fixture
+def addresses(ready_version) -> dict[str, str]:
+    """Every address filled in with things of a project the stranger is not in."""
+    numbers = {
+        **dict.fromkeys(OF_MODEL, ready_version.model_id),
+        **dict.fromkeys(OF_REQUIREMENT, ready_version.model.requirements.first().pk),
+        **dict.fromkeys(OF_VERSION, ready_version.pk),
+        **dict.fromkeys(OF_EVIDENCE, ready_version.evidence.exclude(file=None).first().pk),
+        **dict.fromkeys(OF_EVALUATION, ready_version.evaluations.first().pk),
+    }
+    return {
+        str(pattern.name): "/" + str(pattern.pattern).replace("<int:pk>", str(numbers.get(str(pattern.name), 0)))
+        for pattern in MODELS
+    }
+
+
+def test_every_model_address_has_a_line_here() -> None:
+    known = OPEN | OF_MODEL | OF_REQUIREMENT | OF_VERSION | OF_EVIDENCE | OF_EVALUATION
+
+    assert {str(pattern.name) for pattern in MODELS} == known
+
+
+def test_stranger_finds_nothing_behind_any_door(addresses, stranger) -> None:
+    client = browse(stranger)
+    expected = {name: 200 if name in OPEN else 404 for name in addresses}
+
+    assert {name: client.get(path).status_code for name, path in addresses.items()} == expected
+
+
+def test_stranger_changes_nothing_by_post(addresses, stranger) -> None:
+    client, before = browse(stranger), AuditLogEntry.objects.count()
+    given = {"reason": "x", "password": cast.PASSWORD, "role": "approver", "decision": "approve", "revision": "1"}
+
+    assert {name: client.post(addresses[name], given).status_code for name in CHANGING} == dict.fromkeys(CHANGING, 404)
+    assert AuditLogEntry.objects.count() == before
+
+
+def test_stranger_reads_nothing_in_the_list(addresses, stranger) -> None:
+    assert "Readmission" not in text_of(browse(stranger).get("/models/"))
+
+
+def test_anonymous_is_sent_to_sign_in_from_every_door(addresses) -> None:
+    client = Client()
+
+    assert {name: client.get(path).status_code for name, path in addresses.items()} == dict.fromkeys(addresses, 302)
+
+
+def test_form_without_its_token_is_refused(addresses, validator) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(validator, backend="django.contrib.auth.backends.ModelBackend")
+
+    assert client.post(addresses["sign"], {"decision": "approve"}).status_code == 403
