@@ -46,6 +46,7 @@ def show_report(request: HttpRequest, pk: int) -> HttpResponse:
         "report": report,
         "sealed_by": sealed_by,
         "is_settled": report.status == WorkStatus.FAILED or sealed_by is not None,
+        "file_digest": (report.file_id or "").removeprefix("sha256:"),
         "digest_command": f"sha256sum {quote(report.file_name)}",
         "verify_command": verify_command(report.file_name, f"report-{pk}.receipt.json"),
         "may_request": may(actor, "request_report", report.version.model.project),
