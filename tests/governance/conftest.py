@@ -1,17 +1,19 @@
-"""A whole history to read and to tamper with: built once per file, rolled back after every test."""
+"""What tests of the log share: a folder for a signer, and a whole history that every test may tamper with."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import override_settings
 
+from governance.models import User
 from governance.signer_files import keys_folder
-from tests.governance.log_history import History, make_history
+from tests.governance.log_history import History, make_administrator, make_history
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +40,18 @@ def history(whole_history: History, db: None) -> Iterator[History]:
     finally:
         shutil.rmtree(keys_folder())
         kept.rename(keys_folder())
+
+
+@pytest.fixture
+def keys(settings: Any, tmp_path: Path) -> Path:
+    """An empty folder for the signer's files."""
+    settings.COUNTERSIGN_DATA = tmp_path
+    settings.COUNTERSIGN_LOG_ORIGIN = "example.org/log"
+    (tmp_path / "keys").mkdir()
+    return keys_folder()
+
+
+@pytest.fixture
+def writer(db: None, keys: Path) -> User:
+    """Somebody to write entries; opening the account is entry 0."""
+    return make_administrator()

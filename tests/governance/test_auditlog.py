@@ -21,7 +21,6 @@ from governance.log_verification import Verification, trusted_vkeys, verify
 from governance.merkle import Frontier, leaf_hash, verify_inclusion
 from governance.models import AuditLogEntry, Checkpoint, LogHead, LogNode, LogSubject, Project, User
 from governance.signer import sign_once
-from governance.signer_files import keys_folder
 from tests import cast
 from tests.governance.log_history import make_administrator, note
 
@@ -176,13 +175,6 @@ def test_latest_checkpoint_is_the_newest_or_the_oldest_that_covers(organisation_
 
 
 # --- With others ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def keys(settings: Any, tmp_path: Path) -> Path:
-    settings.COUNTERSIGN_DATA = tmp_path
-    (tmp_path / "keys").mkdir()
-    return keys_folder()
 
 
 def run_threads(*works: Callable[[], None]) -> None:

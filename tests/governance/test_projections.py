@@ -1,0 +1,293 @@
+"""verify_log compares every table with the log: what was changed in a row is found with the entry that recorded it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models import Min
+from django.utils import timezone
+
+from governance import store
+from governance.canonical import canonical_digest
+from governance.log_verification import verify_files
+from governance.models import StoredFile
+from tests import cast
+from tests.governance.log_history import History
+from tests.governance.tampering import check, read_entry, run_sql
+
+pytestmark = pytest.mark.django_db
+
+
+def subject_of(index: int, related: str | None) -> int:
+    body = read_entry(index)
+    things = [body["subject"]] if related is None else [one for one in body["related"] if one["kind"] == related]
+    return int(things[0]["id"])
+
+
+LATER = timezone.now() + timedelta(days=170)
+LONG_AGO = timezone.now() - timedelta(days=30)
+# table, type of the entry that must be named, how the entry names the row, what is written into the row
+ROW_CHANGES: list[tuple[str, str, str | None, dict[str, Any]]] = [
+    ("signoff", "sign_off.given", None, {"decision": "reject"}),
+    ("signoff", "sign_off.given", None, {"role": "approver"}),
+    ("signoff", "sign_off.given", None, {"meaning": "I have seen nothing."}),
+    ("signoff", "sign_off.given", None, {"reason": "No reason."}),
+    ("signoff", "sign_off.given", None, {"signer_id": 1}),
+    ("signoff", "sign_off.given", None, {"signer_name": "Somebody Else"}),
+    ("signoff", "sign_off.given", None, {"signed_at": LONG_AGO}),
+    ("signoff", "sign_off.given", None, {"log_index": 3}),
+    ("waiver", "waiver.granted", None, {"expires_at": LATER}),
+    ("waiver", "waiver.granted", None, {"finding_key": "evidence:predictions"}),
+    ("waiver", "waiver.granted", None, {"granted_by_id": 1}),
+    ("release", "version.promoted", None, {"environment": "staging"}),
+    ("release", "version.promoted", None, {"statement": "{}"}),
+    ("release", "version.promoted", None, {"envelope": "{}"}),
+    ("release", "version.promoted", None, {"promoted_by_id": 1}),
+    ("release", "version.promoted", None, {"started_at": LONG_AGO}),
+    ("evidence", "evidence.submitted", None, {"kind": "document"}),
+    ("evidence", "evidence.submitted", None, {"title": "Better predictions"}),
+    ("evidence", "evidence.submitted", None, {"observed_at": LONG_AGO}),
+    ("evidence", "evidence.submitted", None, {"received_at": LONG_AGO}),
+    ("evidence", "evidence.submitted", None, {"submitted_by_id": 1}),
+    ("evaluation", "evaluation.completed", None, {"result": '{"measures": []}'}),
+    ("evaluation", "evaluation.completed", None, {"result_digest": "sha256:" + "0" * 64}),
+    ("evaluation", "evaluation.completed", None, {"status": "FAILED"}),
+    ("evaluation", "evaluation.failed", None, {"failure": "It was the weather."}),
+    ("evaluation", "evaluation.requested", None, {"spec": '{"task": "other"}'}),
+    ("evaluation", "evaluation.requested", None, {"dataset_role": "training"}),
+    ("datasetversion", "dataset_version.registered", None, {"digest": "sha256:" + "1" * 64}),
+    ("datasetversion", "dataset_version.registered", None, {"row_count": 1}),
+    ("dataset", "dataset.registered", None, {"name": "Other data"}),
+    ("datasetuse", "dataset_use.declared", None, {"role": "validation"}),
+    ("registeredmodel", "model.tiered", None, {"risk_tier": "high"}),
+    ("registeredmodel", "model.tiered", None, {"revision": 1}),
+    ("registeredmodel", "model.registered", None, {"owner_id": 1}),
+    ("modelversion", "version.registered", None, {"created_by_id": 1}),
+    ("requirement", "requirement.withdrawn", None, {"withdrawn_at": None}),
+    ("proofofconcept", "proof_of_concept.decided", None, {"decision": "no_go"}),
+    ("proofofconcept", "proof_of_concept.decided", None, {"decided_by_id": 1}),
+    ("membership", "membership.granted", "membership", {"role": "approver"}),
+    ("membership", "membership.ended", "membership", {"ended_at": None}),
+    ("user", "user.created", None, {"is_organisation_administrator": False}),
+    ("user", "user.closed", None, {"is_active": True}),
+    ("apitoken", "token.created", None, {"scopes": '["administer"]'}),
+    ("apitoken", "token.created", None, {"expires_at": LATER}),
+    ("apitoken", "token.revoked", None, {"revoked_at": None}),
+    ("requirementtemplate", "template.written", None, {"text": "- title: Nothing\n  statement: Nothing."}),
+    ("compliancereport", "report.issued", None, {"status": "FAILED"}),
+    ("compliancereport", "report.issued", None, {"log_index": 1}),
+]
+
+
+@pytest.mark.parametrize(
+    ("table", "type", "related", "change"),
+    ROW_CHANGES,
+    ids=[f"{table}-{next(iter(change))}" for table, _type, _related, change in ROW_CHANGES],
+)
+def test_changed_row_is_found_with_the_entry_that_recorded_it(
+    history: History, table: str, type: str, related: str | None, change: dict[str, Any]
+) -> None:
+    index = history.index_of(type)
+    ((column, value),) = change.items()
+    run_sql(f"UPDATE governance_{table} SET {column} = %s WHERE id = %s", value, subject_of(index, related))  # noqa: S608
+    found = check()
+    assert {problem.index for problem in found.problems} == {index}, found.problems
+
+
+DELETED_ROWS = [
+    ("signoff", "sign_off.given", None),
+    ("waiver", "waiver.granted", None),
+    ("release", "version.promoted", None),
+    ("evaluation", "evaluation.requested", None),
+    ("datasetuse", "dataset_use.declared", None),
+    ("requirement", "requirement.written", None),
+    ("membership", "membership.granted", "membership"),
+    ("apitoken", "token.created", None),
+]
+
+
+@pytest.mark.parametrize(("table", "type", "related"), DELETED_ROWS, ids=[row[0] for row in DELETED_ROWS])
+def test_deleted_row_is_found_with_the_entry_that_recorded_it(
+    history: History, table: str, type: str, related: str | None
+) -> None:
+    key = subject_of(history.index_of(type), related)
+    run_sql(f"DELETE FROM governance_{table} WHERE id = %s", key)  # noqa: S608
+    assert any("gone from its table" in problem.what for problem in check().problems)
+
+
+def test_row_that_no_entry_records_is_found(history: History) -> None:
+    """An old approval copied to another version, by SQL."""
+    columns = "dossier_id, signer_name, role, decision, meaning, reason, signed_at, log_index, version_id, signer_id"
+    run_sql(
+        f"INSERT INTO governance_signoff ({columns}) "  # noqa: S608
+        "SELECT dossier_id, signer_name, role, 'reject', meaning, reason, signed_at, log_index, %s, signer_id "
+        "FROM governance_signoff ORDER BY id LIMIT 1",
+        history.open_version.pk,
+    )
+    found = check()
+    assert found.first_index == history.index_of("sign_off.given")
+    assert "no entry records it" in found.problems[0].what
+
+
+def test_role_that_nobody_granted_is_found(history: History) -> None:
+    auditor = history.people["auditor"]
+    auditor.memberships.create(project=history.project, role="approver", granted_by=history.root)
+    assert [problem.what.split(" ", 2)[2] for problem in check().problems] == [
+        "stands in its table, but no entry records it"
+    ]
+
+
+def test_state_set_by_orm_is_found_with_the_entry_that_moved_it_last(history: History) -> None:
+    version = history.open_version
+    type(version).objects.filter(pk=version.pk).update(state="APPROVED")
+    problem = check().problems[0]
+    assert problem.index == history.index_of("version.submitted", last=True)
+    assert problem.what == f"version {version.pk}: its state is APPROVED, recorded is IN_REVIEW"
+
+
+def test_lowered_threshold_is_found(history: History) -> None:
+    for key in ("R-1", "R-3"):  # one written by hand, one from the template
+        requirement = history.model.requirements.get(key=key)
+        with transaction.atomic():
+            requirement.criteria.update(threshold="0.1")
+            found = check()
+            transaction.set_rollback(True)
+        assert [problem.what for problem in found.problems] == [
+            f"requirement {requirement.pk}: its text or its criteria are not the recorded ones"
+        ]
+        assert "requirement" in read_entry(found.first_index or 0)["type"]
+
+
+def test_deleted_criterion_is_found(history: History) -> None:
+    requirement = history.model.requirements.get(key="R-1")
+    requirement.criteria.all().delete()
+    assert check().first_index == history.index_of("requirement.written") + 5
+
+
+def test_swapped_file_is_found(history: History) -> None:
+    index = history.index_of("evidence.submitted")
+    other = StoredFile.objects.exclude(evidence=subject_of(index, None))[0]
+    run_sql("UPDATE governance_evidence SET file_id = %s WHERE id = %s", other.digest, subject_of(index, None))
+    assert {problem.index for problem in check().problems} == {index}
+
+
+def test_changed_content_is_found_with_and_without_a_new_digest(history: History) -> None:
+    evidence = history.live.version.evidence.get(kind="metrics")
+    content = {"metrics": [{"name": "accuracy", "value": 0.99, "population": "overall", "dataset_role": "test"}]}
+    for change in ({"content": content}, {"content": content, "content_digest": canonical_digest(content)}):
+        with transaction.atomic():
+            type(evidence).objects.filter(pk=evidence.pk).update(**change)
+            found = check()
+            transaction.set_rollback(True)
+        assert {problem.index for problem in found.problems} == {evidence.log_index}
+
+
+def test_content_with_numbers_that_databases_write_in_their_own_way_is_whole(history: History) -> None:
+    values = [999999999999999.0, 1e-7, 5e-324, 0.1, 3.0, -0.0]
+    metrics = [{"name": f"metric {number}", "value": value} for number, value in enumerate(values)]
+    cast.submit(history.open_version, "metrics", by=history.people["developer"], content={"metrics": metrics})
+    assert check().problems == ()
+
+
+def test_offer_for_another_requirement_is_found(history: History) -> None:
+    evidence = history.live.version.evidence.filter(requirements__isnull=False).get()
+    evidence.requirements.clear()
+    assert {problem.index for problem in check().problems} == {evidence.log_index}
+
+
+def test_removed_derivation_is_found(history: History) -> None:
+    derived = history.live.version.dataset_uses.get(role="test").dataset_version
+    derived.derivations.all().delete()
+    (problem,) = check().problems
+    assert problem.what == f"dataset version {derived.pk}: it is derived from other dataset versions than recorded"
+
+
+def test_changed_artifact_is_found(history: History) -> None:
+    history.live.version.artifacts.update(digest="sha256:" + "b" * 64)
+    (problem,) = check().problems
+    assert problem.what == f"version {history.live.version.pk}: its artifacts are not the recorded ones"
+
+
+def test_changed_dossier_text_is_found_with_the_entry_that_names_it(history: History) -> None:
+    snapshot = history.live.dossier
+    type(snapshot).objects.filter(pk=snapshot.pk).update(document=snapshot.document.replace("low", "LOW"))
+    (problem,) = check().problems
+    assert problem.what == f"the kept text of dossier {snapshot.pk} no longer has that digest"
+    assert read_entry(problem.index or 0)["data"]["dossier"] == snapshot.pk
+
+
+def test_release_reopened_or_ended_by_sql_is_found(history: History) -> None:
+    with transaction.atomic():
+        run_sql("UPDATE governance_release SET ended_at = NULL, environment = 'x' WHERE id = %s", history.former.pk)
+        reopened = check()
+        transaction.set_rollback(True)
+    assert f"release {history.former.pk} was ended here and is marked as live" in {
+        problem.what for problem in reopened.problems
+    }
+    type(history.live).objects.filter(pk=history.live.pk).update(ended_at=timezone.now())
+    (problem,) = check().problems
+    assert (problem.index, problem.what) == (
+        history.live.log_index,
+        f"release {history.live.pk} is marked as ended, but no entry ends it",
+    )
+
+
+def test_envelope_of_another_release_is_found(history: History) -> None:
+    type(history.live).objects.filter(pk=history.live.pk).update(envelope=history.former.envelope)
+    (problem,) = check().problems
+    assert problem.index == history.live.log_index
+    assert problem.what == f"release {history.live.pk}: its envelope carries another statement"
+
+
+def test_administrator_made_by_orm_is_found(history: History) -> None:
+    auditor = history.people["auditor"]
+    type(auditor).objects.filter(pk=auditor.pk).update(is_organisation_administrator=True)
+    (problem,) = check().problems
+    assert problem.what == f"user {auditor.pk} is an organisation administrator, but the log says otherwise"
+    assert read_entry(problem.index or 0)["subject"]["id"] == auditor.pk
+
+
+def test_entry_without_its_data_is_named_and_stops_nothing(history: History) -> None:
+    """What append would write for an entry that somebody made up."""
+    from governance import auditlog
+    from governance.auditlog import Subject
+
+    with transaction.atomic():
+        entry = auditlog.append(
+            "sign_off.given",
+            actor=cast.acting(history.root),
+            subject=Subject("sign_off", history.live.version.sign_offs.all()[0].pk, "made up"),
+            project=None,
+        )
+    problems = check().problems
+    assert [problem.index for problem in problems] == [entry.index, entry.index]
+
+
+# --- Files --------------------------------------------------------------------------------------
+
+
+def test_stored_files_are_read_again(history: History) -> None:
+    assert verify_files() == ()
+
+
+@pytest.mark.parametrize("damage", ["flip", "remove", "lengthen"])
+def test_damaged_file_is_found_with_its_entry(history: History, damage: str) -> None:
+    evidence = history.live.version.evidence.filter(kind="predictions").order_by("-pk")[0]
+    assert evidence.file is not None
+    path = store.path_of(evidence.file.digest)
+    before = path.read_bytes()
+    path.chmod(0o600)
+    try:
+        if damage == "remove":
+            path.unlink()
+        else:
+            path.write_bytes(b"x" + before[1:] if damage == "flip" else before + b"x")
+        problems = verify_files()
+    finally:
+        path.write_bytes(before)
+    first = type(evidence).objects.filter(file=evidence.file).aggregate(Min("log_index"))["log_index__min"]
+    assert [problem.index for problem in problems] == [first]
+    assert evidence.file.digest in problems[0].what

@@ -1,0 +1,85 @@
+"""The signer's files: a key that only it reads, a memory that is whole or refused, an alarm nobody overlooks."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from governance.models import User
+from governance.notes import VerifierKey, generate_key
+from governance.signer import Signer, SignerError, sign_once
+from governance.signer_files import load_or_create_key, read_alarm, read_vkey, replace_file
+from tests.governance.log_history import note
+
+
+def test_first_start_makes_a_key_that_only_its_owner_reads(keys: Path) -> None:
+    key = load_or_create_key()
+    assert stat.S_IMODE((keys / "log.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((keys / "log.vkey").stat().st_mode) == 0o644
+    assert VerifierKey.from_text(read_vkey() or "").name == "example.org/log"
+    assert load_or_create_key() == key
+    assert sorted(path.name for path in keys.iterdir()) == ["log.key", "log.vkey"]
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
+def test_key_that_others_can_read_is_refused(keys: Path, mode: int) -> None:
+    load_or_create_key()
+    (keys / "log.key").chmod(mode)
+    with pytest.raises(SignerError, match=f"can be read by others .mode {mode:04o}.*chmod 600"):
+        load_or_create_key()
+
+
+def test_damaged_key_is_refused_and_not_quoted(keys: Path) -> None:
+    key = load_or_create_key()
+    secret = (keys / "log.key").read_text().strip()
+    (keys / "log.key").write_text(secret[:-6] + "AAAAA=")
+    with pytest.raises(SignerError, match="cannot be used") as caught:
+        load_or_create_key()
+    assert secret[-20:-6] not in str(caught.value)
+    assert key.name in str(caught.value)
+
+
+def test_lost_key_is_not_silently_replaced(writer: User, keys: Path) -> None:
+    sign_once()
+    (keys / "log.key").unlink()
+    with pytest.raises(SignerError, match="Restore it from your backup"):
+        Signer.start()
+
+
+def test_published_key_of_somebody_else_is_refused(keys: Path) -> None:
+    load_or_create_key()
+    (keys / "log.vkey").write_text(generate_key("example.org/log").vkey)
+    with pytest.raises(SignerError, match="is not the public half"):
+        load_or_create_key()
+
+
+def test_log_keeps_the_name_it_was_born_with(writer: User, settings: Any) -> None:
+    sign_once()
+    settings.COUNTERSIGN_LOG_ORIGIN = "renamed.example/log"
+    note(writer)
+    made = sign_once()
+    assert made is not None
+    assert made.note.startswith("example.org/log\n2\n")
+
+
+def test_damaged_memory_is_refused(writer: User, keys: Path) -> None:
+    sign_once()
+    for text in ("", "{}", "[]", '{"format": "countersign/signer-state/1", "size": 1, "root": "", "frontier": []}'):
+        (keys / "signer-state.json").write_text(text)
+        with pytest.raises(SignerError, match="memory .* is damaged"):
+            Signer.start()
+
+
+def test_unreadable_alarm_is_still_an_alarm(keys: Path) -> None:
+    assert read_alarm() is None
+    (keys / "signer-alarm.json").write_text("{")
+    assert (read_alarm() or {})["what"] == "The signer's alarm file cannot be read."
+
+
+def test_files_are_replaced_whole(keys: Path) -> None:
+    replace_file(keys / "state", "old")
+    replace_file(keys / "state", "new")
+    assert [(path.name, path.read_text()) for path in keys.iterdir()] == [("state", "new")]
