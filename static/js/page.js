@@ -27,6 +27,18 @@
     }
   });
 
+  // A form with data-once is sent once: a second click while the first is under way does nothing. Coming back to the
+  // page by the browser's back button opens it again. What htmx sends guards itself (hx-disabled-elt).
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-once]:not([hx-post])")) return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-once]")) delete form.dataset.sent;
+  });
+
   async function copyText(button) {
     try {
       await navigator.clipboard.writeText(button.dataset.copy);

@@ -7,7 +7,6 @@ import subprocess
 
 import pytest
 
-from governance import lineage_graph
 from governance.actions import catalog, lineage
 from governance.dossier import collect
 from governance.lineage_graph import describe, draw
@@ -50,17 +49,17 @@ def test_drawing_holds_user_text_only_as_text(model, developer) -> None:
 
 
 def test_without_graphviz_nothing_is_drawn(version, monkeypatch) -> None:
-    monkeypatch.setattr(lineage_graph.shutil, "which", lambda _name: None)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
 
     assert draw(collect(version)) == ""
 
 
 def test_program_that_hangs_or_fails_draws_nothing(version, monkeypatch) -> None:
-    monkeypatch.setattr(lineage_graph.shutil, "which", lambda _name: "/bin/false")
+    monkeypatch.setattr("shutil.which", lambda _name: "/bin/false")
     assert draw(collect(version)) == ""
 
     def hang(*_given: object, **_named: object) -> None:
         raise subprocess.TimeoutExpired("dot", 10)
 
-    monkeypatch.setattr(lineage_graph.subprocess, "run", hang)
+    monkeypatch.setattr("subprocess.run", hang)
     assert draw(collect(version)) == ""

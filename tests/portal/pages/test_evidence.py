@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from governance import store
 from governance.models import Evidence, EvidenceKind
 from portal.pages.forms.evidence import FORMS
 from portal.pages.views.evidence import DESCRIPTIONS
@@ -55,7 +54,7 @@ def test_kinds_come_with_what_the_policy_needs_first(version, developer) -> None
 
 @pytest.mark.parametrize("kind", sorted(EvidenceKind.values))
 def test_every_kind_is_submitted_by_its_form(kind, version, developer) -> None:
-    content = {"load_test": LOAD_TEST, "ab_result": AB_RESULT, "metrics": METRICS}.get(kind, {})
+    content: dict[str, Any] = {"load_test": LOAD_TEST, "ab_result": AB_RESULT, "metrics": METRICS}.get(kind, {})
     if kind.endswith("_review"):
         content = REVIEW
     if kind in {"predictions", "attributions", "document", "validation_report", "file"}:
@@ -75,7 +74,7 @@ def test_file_is_known_by_its_digest_and_downloaded_as_it_came(version, develope
     content = b"<script>alert(1)</script>"
     post(browse(developer), version, "document", file=file_of(content, "card.html"))
     item = Evidence.objects.get()
-    answer = browse(auditor).get(f"/evidence/{item.pk}/file")
+    answer: Any = browse(auditor).get(f"/evidence/{item.pk}/file")
 
     assert item.digest == "sha256:" + hashlib.sha256(content).hexdigest()
     assert b"".join(answer.streaming_content) == content
@@ -157,7 +156,7 @@ def test_full_store_says_so(version, developer, monkeypatch) -> None:
     def refuse(*_given: object, **_named: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
     answer = post(browse(developer), version, "file", file=file_of())
 
     assert answer.status_code == 507
@@ -192,7 +191,7 @@ def test_reader_may_not_submit(version, auditor) -> None:
 
 
 def test_requirement_of_another_model_is_refused(version, developer, project) -> None:
-    other = cast.register_model(project, developer, name="Other").requirements.first()
+    other = cast.register_model(project, developer, name="Other").requirements.get(key="R-1")
     answer = post(browse(developer), version, "file", file=file_of(), requirements=[other.pk])
 
     assert answer.status_code == 400

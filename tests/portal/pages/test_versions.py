@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from governance import lineage_graph, runner
+from governance import runner
 from governance.actions import catalog, evaluations, lineage, reports, requirements, signoff
 from governance.dossier import collect
 from governance.models import Evaluation
@@ -111,7 +111,7 @@ def test_lineage_is_drawn_and_stands_in_tables(ready_version, auditor) -> None:
 
 
 def test_lineage_without_graphviz_keeps_its_tables(ready_version, auditor, monkeypatch) -> None:
-    monkeypatch.setattr(lineage_graph.shutil, "which", lambda _name: None)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
     page = text_of(browse(auditor).get(f"/versions/{ready_version.pk}/?tab=lineage"))
 
     assert "Graphviz is not installed" in page
