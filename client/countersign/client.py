@@ -52,7 +52,11 @@ class Session(Client):
 
     def __init__(self, url: str, username: str, password: str, *, attempts: int = ATTEMPTS) -> None:
         super().__init__(url, None, attempts=attempts)
-        self._sign_in(username, password)
+        try:
+            self._sign_in(username, password)
+        except BaseException:
+            self.close()
+            raise
 
     def _sign_in(self, username: str, password: str) -> None:
         """Fill in the sign-in page as a browser does."""
