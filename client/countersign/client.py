@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import httpx
 
 from countersign.answers import read_answer
 from countersign.catalog import CatalogVerbs
@@ -65,7 +67,7 @@ class Session(Client):
         if field is None:
             raise CountersignError("no_sign_in_page", None, f"{self.url}{SIGN_IN} is no sign-in page.")
         form = {"username": username, "password": password, "csrfmiddlewaretoken": field[1]}
-        answer = self._http.post(SIGN_IN, data=form, headers={"Referer": self.url + SIGN_IN})
+        answer = self._visit("POST", SIGN_IN, data=form, headers={"Referer": self.url + SIGN_IN})
         if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             raise CountersignError(
                 "locked_out", answer.status_code, "Too many wrong passwords. Wait a quarter of an hour."
@@ -75,9 +77,17 @@ class Session(Client):
 
     def page(self, path: str) -> str:
         """The HTML of a page of the portal."""
-        answer = self._http.get(path, headers={"Accept": "text/html"})
-        answer.raise_for_status()
+        answer = self._visit("GET", path, headers={"Accept": "text/html"})
+        if not answer.is_success:
+            raise CountersignError("no_page", answer.status_code, f"{self.url}{path} answered {answer.status_code}.")
         return answer.text
+
+    def _visit(self, method: str, path: str, **parts: Any) -> httpx.Response:
+        """Ask for a page. Pages are not repeated: a browser would not do so either."""
+        try:
+            return self._http.request(method, path, **parts)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
 
     def _write_headers(self) -> dict[str, str]:
         """The portal wants proof that a change comes from its own visitor, not from a page elsewhere."""

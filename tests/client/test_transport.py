@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from countersign import Client, CountersignError
+from countersign import Client, CountersignError, Session
 from countersign.types import Project
 from tests.client.scripted import Answer, problem, scripted_portal
 
@@ -119,6 +119,23 @@ def test_a_portal_that_is_not_there_is_said_plainly() -> None:
 
     assert (caught.value.code, caught.value.status) == ("unreachable", None)
     assert "Is the portal running there?" in caught.value.detail
+
+
+def test_a_session_with_a_portal_that_is_not_there_is_said_plainly() -> None:
+    with scripted_portal() as portal:
+        url = portal.url
+    with pytest.raises(CountersignError) as caught:
+        Session(url, "noor", "a password")
+
+    assert caught.value.code == "unreachable"
+
+
+def test_a_session_needs_a_sign_in_page() -> None:
+    elsewhere = Answer(200, b"<html>Welcome</html>", {"Content-Type": "text/html"})
+    with scripted_portal(elsewhere) as portal, pytest.raises(CountersignError) as caught:
+        Session(portal.url, "noor", "a password")
+
+    assert caught.value.code == "no_sign_in_page"
 
 
 @pytest.mark.parametrize("url", ["", "portal.example.org", "ftp://portal.example.org"])
