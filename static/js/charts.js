@@ -94,14 +94,27 @@
     return canvas.clientWidth - canvas.querySelector("svg").getBoundingClientRect().width;
   }
 
+  // Vega replaces the words that stand for the picture by its own; the numbers are in the table below it.
+  function describe(canvas, words) {
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", words);
+    canvas.removeAttribute("aria-roledescription");
+    canvas.querySelector("svg").setAttribute("aria-hidden", "true");
+    if (canvas.scrollWidth > canvas.clientWidth) canvas.tabIndex = 0;
+    else canvas.removeAttribute("tabindex");
+  }
+
   async function draw(figure) {
     const canvas = figure.querySelector("[data-chart-canvas]");
+    canvas.dataset.words ||= canvas.getAttribute("aria-label");
+    const words = canvas.dataset.words;
     try {
       const spec = readSpec(figure);
       await loadVega();
       const spare = await embed(canvas, structuredClone(spec));
       const isSized = (spec.hconcat || [spec]).every((plot) => typeof plot.width === "number");
-      if (isSized && Math.abs(spare) > 2) await embed(canvas, fit(spec, spare));
+      if (isSized && Math.abs(spare) > 2) await embed(canvas, fit(spec, spare - 2));
+      describe(canvas, words);
     } catch (error) {
       console.error("chart", figure.dataset.chart, error);
       figure.querySelector("[data-chart-failed]").hidden = false;
