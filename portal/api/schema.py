@@ -57,7 +57,9 @@ class PortalSchema(AutoSchema):
         return words[:1].upper() + words[1:].lower()
 
     def _get_pagination_parameters(self) -> list[Any]:
-        return list(super()._get_pagination_parameters()) if getattr(self.view, "is_list", False) else []
+        if not getattr(self.view, "is_list", False):
+            return []
+        return list(super()._get_pagination_parameters())  # type: ignore[no-untyped-call]
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         return str(super().get_serializer_name(serializer, direction)).removesuffix("Shape")

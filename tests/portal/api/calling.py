@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 
 from governance.actions.people import create_token
@@ -66,13 +65,13 @@ def as_person(user: User, *, enforce_csrf: bool = False) -> Caller:
     return Caller(client=client)
 
 
-def answered(response: HttpResponse, status: int = 200) -> Any:
+def answered(response: Any, status: int = 200) -> Any:
     """The JSON of an answer with the status it must have."""
     assert response.status_code == status, response.content.decode()
     return json.loads(response.content) if response.content else None
 
 
-def refused(response: HttpResponse, status: int, code: str) -> dict[str, Any]:
+def refused(response: Any, status: int, code: str) -> dict[str, Any]:
     """The problem document of a refusal."""
     assert response.headers["Content-Type"] == PROBLEM, response.content.decode()
     problem: dict[str, Any] = json.loads(response.content)

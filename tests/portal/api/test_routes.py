@@ -49,10 +49,15 @@ def token(auditor: User) -> ApiToken:
     return create_token(name="other", scopes=["read"], days=1, actor=acting(auditor))[0]
 
 
+def view_of(callback: Any) -> Any:
+    """The class behind an address; login_required wraps one of them."""
+    return getattr(callback, "cls", None) or callback.__wrapped__.cls
+
+
 def test_the_table_names_every_address_and_method() -> None:
     table = {(route.name, route.method) for route in ROUTES}
     for pattern in urls.urlpatterns:
-        view = getattr(pattern.callback, "cls", None) or pattern.callback.__wrapped__.cls
+        view = view_of(pattern.callback)
         methods = (
             {"GET"}
             if pattern.name == "api-nowhere"
