@@ -193,7 +193,7 @@ def register_candidate(portal: Client, model: Model, candidate: Candidate) -> Ve
         source_run=f"diabetes_triage.py --design {candidate.model_file.parent.name}",
         training_code=f"diabetes_study.py {digest_file(study.__file__)}",
         parent=earlier[0] if earlier else None,
-        notes=f"{design.title.capitalize()}. {design.notes}",
+        notes=design.notes,
     )
 
 

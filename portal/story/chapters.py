@@ -212,9 +212,12 @@ def complete(office: Office, version: Version) -> None:
     if version.state != "DRAFT":
         return
     validate(office, version)
-    for person, kind, summary in ((cast.SAMUEL, "security_review", SECURITY), (cast.ELENA, "privacy_review", PRIVACY)):
+    reviews = (
+        (cast.SAMUEL, "security_review", "Security of the model file", SECURITY),
+        (cast.ELENA, "privacy_review", "Privacy of the patients' rows", PRIVACY),
+    )
+    for person, kind, title, summary in reviews:
         content = {"outcome": "passed", "reviewer": person.full_name, "summary": summary}
-        title = kind.replace("_", " ").capitalize()
         office.as_program(person).submit_evidence(version, kind=kind, title=title, content=content, once=True)
 
 
