@@ -214,6 +214,7 @@ class Supervisor:
         self.plan = plan
         self.children = plan_children(plan)
         self.story = Child("story", [PYTHON, "manage.py", "load_story", "--if-empty"])
+        self.sign_ins = Path(plan.data) / "sign-ins.txt"
         self.stopping = False
         self.announced = False
 
@@ -249,6 +250,8 @@ class Supervisor:
             if not is_answering(self.plan.bind, self.plan.port):
                 return
             if self.plan.story:
+                if not self.sign_ins.exists():
+                    say(f"The portal answers at {self.plan.origin}; its example story comes now.")
                 self.story.start()
                 return
         elif self.story.is_running():
@@ -261,10 +264,9 @@ class Supervisor:
     def announce(self) -> None:
         """Print the address and, where the story left them, the sign-ins."""
         self.announced = True
-        sign_ins = Path(self.plan.data) / "sign-ins.txt"
         say(f"\nCountersign is running at {self.plan.origin}")
-        if sign_ins.exists():
-            say(f"\n{sign_ins.read_text().rstrip()}\n\n(kept in {sign_ins})")
+        if self.sign_ins.exists():
+            say(f"\n{self.sign_ins.read_text().rstrip()}\n\n(kept in {self.sign_ins})")
         say("Ctrl-C ends it.\n")
 
     def stop(self) -> None:
