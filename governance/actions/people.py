@@ -14,7 +14,7 @@ from django.utils.text import slugify
 from governance import auditlog
 from governance.actors import API_TOKEN, COMMAND, Actor
 from governance.auditlog import Subject
-from governance.exceptions import Duplicate, InvalidInput, NotPermitted
+from governance.exceptions import Duplicate, InvalidInput, NotPermitted, ReauthenticationFailed
 from governance.models import ApiToken, Membership, Project, RequirementTemplate, RiskTier, Role, User
 from governance.permissions import SCOPES, authorise, roles_of
 from governance.requirement_template import built_in_text, parse_template
@@ -73,16 +73,36 @@ def _open_account(username: str, full_name: str, email: str, password: str, admi
         email=email,
         is_organisation_administrator=administers,
     )
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise InvalidInput(" ".join(error.messages), field="password") from None
-    user.set_password(password)
+    _set_password(user, password, field="password")
     try:
         with transaction.atomic():
             user.save()
     except IntegrityError:
         raise Duplicate(f"The login “{username}” was given this moment.", field="username") from None
+    return user
+
+
+def _set_password(user: User, password: str, *, field: str) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(" ".join(error.messages), field=field) from None
+    user.set_password(password)
+
+
+@transaction.atomic
+def change_password(*, password: str, new_password: str, actor: Actor) -> User:
+    """Give the actor's own account another password. Needs the present one; never through a token."""
+    if not actor.is_interactive:
+        raise NotPermitted("Only a person who is signed in changes a password.", code="person_needed")
+    user = User.objects.select_for_update().get(pk=actor.user.pk)
+    if not user.check_password(password):
+        raise ReauthenticationFailed("The present password is not right. Nothing was changed.", field="password")
+    if password == new_password:
+        raise InvalidInput("The new password is the present one.", field="new_password")
+    _set_password(user, new_password, field="new_password")
+    user.save(update_fields=["password"])
+    auditlog.append("user.password_changed", actor=actor, subject=_about(user), project=None)
     return user
 
 

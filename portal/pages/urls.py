@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from portal.pages.views import (
+    account,
     datasets,
     evaluations,
     evidence,
@@ -28,6 +29,7 @@ FRONT: list[URLPattern] = [
     path("", home.show_home, name="home"),
     path("sign-in/", session.sign_in, name="sign-in"),
     path("sign-out/", session.sign_out, name="sign-out"),
+    path("account/", account.show_account, name="account"),
     path("datasets/", datasets.list_datasets, name="datasets"),
     path("datasets/new/", datasets.register_dataset, name="dataset-new"),
     path("datasets/<int:pk>/", datasets.show_dataset, name="dataset"),

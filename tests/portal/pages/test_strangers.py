@@ -17,6 +17,7 @@ HIDDEN = 404
 FORBIDDEN = 403
 DOORS = {
     "home": OPEN,
+    "account": OPEN,
     "datasets": OPEN,
     "dataset-new": OPEN,
     "dataset": HIDDEN,

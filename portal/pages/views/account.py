@@ -1,0 +1,41 @@
+"""One's own account: who one is here, and another password."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from governance.actions import people
+from governance.models import Membership
+from portal.actors import actor_of
+from portal.pages.forms.account import ChangePasswordForm
+from portal.pages.perform import no_store, perform, posted
+
+
+@require_http_methods(["GET", "POST"])
+@no_store
+@sensitive_post_parameters()
+def show_account(request: HttpRequest) -> HttpResponse:
+    """Show name and roles and change the password. Other sessions of the account end with the old one."""
+    actor = actor_of(request)
+    form = ChangePasswordForm(posted(request))
+    if request.method == "POST":
+        changed = perform(request, form, lambda: _change(form, request))
+        if changed is not None:
+            update_session_auth_hash(request, changed)
+            messages.success(request, _("Your password is changed. Other sessions are signed out."))
+            return redirect("pages:account")
+    roles = Membership.objects.current().filter(user=actor.user).select_related("project")
+    return render(request, "people/account.html", {"form": form, "roles": roles}, status=form.status)
+
+
+def _change(form: ChangePasswordForm, request: HttpRequest) -> people.User:
+    given = form.cleaned_data
+    return people.change_password(
+        password=given["password"], new_password=given["new_password"], actor=actor_of(request)
+    )
