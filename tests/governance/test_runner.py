@@ -259,7 +259,7 @@ def clock(monkeypatch):
             self.now += timedelta(**by)
 
     made = Clock()
-    monkeypatch.setattr(tasks.timezone, "now", lambda: made.now)
+    monkeypatch.setattr("governance.tasks.timezone.now", lambda: made.now)
     return made
 
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import logging
 import os
+import tempfile
 import stat
 import threading
 from collections.abc import Iterator
@@ -151,7 +152,7 @@ def test_save_on_a_failing_disk_says_so_and_leaves_nothing(code, message, call, 
     def fail(*_args, **_given):
         raise OSError(code, os.strerror(code))
 
-    owner = {"fsync": os, "open": store.tempfile, "replace": Path}[call]
+    owner = {"fsync": os, "open": tempfile, "replace": Path}[call]
     monkeypatch.setattr(owner, {"open": "mkstemp"}.get(call, call), fail)
     with pytest.raises(StoreUnavailable) as caught:
         store.save([b"abc"])
