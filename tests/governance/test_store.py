@@ -6,8 +6,8 @@ import errno
 import hashlib
 import logging
 import os
-import tempfile
 import stat
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
