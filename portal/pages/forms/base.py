@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, ClassVar
 
 from django import forms
 from django.forms.utils import ErrorDict
-from django.http import QueryDict
 
 from governance.exceptions import GovernanceError, StaleReading
 from governance.findings import Finding
@@ -39,8 +39,7 @@ class PageForm(forms.Form):
         and let a second save replace that knowingly. ``recorded`` holds the present ``revision``."""
         if not isinstance(self.refusal, StaleReading):
             return
-        posted = QueryDict(mutable=True)
-        posted.update(self.data)
+        posted: Any = copy(self.data)  # of what was posted, a copy may be changed
         posted["revision"] = str(recorded["revision"])
         self.data = posted
         self.recorded = [(self.fields[name].label, text) for name, text in recorded.items() if name != "revision"]
