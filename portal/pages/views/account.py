@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from governance.actions import people
-from governance.models import Membership
+from governance.models import Membership, User
 from portal.actors import actor_of
 from portal.pages.forms.account import ChangePasswordForm
 from portal.pages.perform import no_store, perform, posted
@@ -34,7 +34,7 @@ def show_account(request: HttpRequest) -> HttpResponse:
     return render(request, "people/account.html", {"form": form, "roles": roles}, status=form.status)
 
 
-def _change(form: ChangePasswordForm, request: HttpRequest) -> people.User:
+def _change(form: ChangePasswordForm, request: HttpRequest) -> User:
     given = form.cleaned_data
     return people.change_password(
         password=given["password"], new_password=given["new_password"], actor=actor_of(request)
