@@ -98,21 +98,25 @@ class TemplateView(ApiView):
     @extend_schema(operation_id="getTemplate", responses=TemplateShape, tags=["projects"])
     def get(self, request: Request, pk: int, tier: str) -> Response:
         """The requirements that a model of this tier starts with."""
-        project = self.find(Project.objects.all(), pk=pk)
-        template = RequirementTemplate.objects.filter(project=project, risk_tier=tier).first()
-        if template is None:
-            raise NotFound
+        template = self._find_template(pk, tier)
         return self.answer(TemplateShape, template, revision=template.revision)
 
     @extend_schema(operation_id="writeTemplate", request=WriteTemplate, responses=TemplateShape, tags=["projects"])
     def put(self, request: Request, pk: int, tier: str) -> Response:
         """Replace the template. Requirements made from it before stay as they are."""
-        project = self.find(Project.objects.all(), pk=pk)
+        template = self._find_template(pk, tier)
         template = people.write_template(
-            project,
+            template.project,
             risk_tier=tier,
             **self.read(WriteTemplate),
             seen_revision=seen_revision(request),
             actor=self.actor,
         )
         return self.answer(TemplateShape, template, revision=template.revision)
+
+    def _find_template(self, pk: int, tier: str) -> RequirementTemplate:
+        project = self.find(Project.objects.all(), pk=pk)
+        template = RequirementTemplate.objects.filter(project=project, risk_tier=tier).first()
+        if template is None:
+            raise NotFound
+        return template

@@ -74,6 +74,13 @@ def test_addresses_that_are_none_answer_a_problem(auditor: User) -> None:
     refused(person.get("models/" + "9" * 400), 404, "not_found")
 
 
+def test_a_template_of_no_tier_is_not_found(compliance: User) -> None:
+    project = compliance.memberships.get().project_id
+    person = as_person(compliance)
+    refused(person.get(f"projects/{project}/templates/huge"), 404, "not_found")
+    refused(person.put(f"projects/{project}/templates/huge", {"text": "- {title: a, statement: b}"}), 404, "not_found")
+
+
 def test_every_answer_carries_the_id_that_the_log_records(developer: User, version: ModelVersion) -> None:
     response = as_program(developer).post(f"models/{version.model_id}/versions", {})
     answered(response, 201)
