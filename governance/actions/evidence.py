@@ -46,14 +46,10 @@ def submit_evidence(
     """
     project = version.model.project
     authorise(actor, "submit_evidence", project)
-    if kind not in EvidenceKind.values:
-        raise InvalidInput(f"“kind” must be one of {', '.join(EvidenceKind.values)}.", field="kind")
     title = clean_name(title, "title", limit=200)
     description = clean_text(description, "description")
     name = clean_name(file_name, "file_name", limit=200) if file is not None else ""
-    checked = check_content(kind, content)
-    _check_times(observed_at, auditlog.database_now())
-    next_state("amend", version.state)
+    checked = _check_now(version, kind, content, observed_at)
     _check_links(version, kind, requirements, supersedes)
     stored, checked = _store(kind, file, checked)
     version, moved = lock_and_amend(version)
@@ -98,6 +94,18 @@ def _spoken(evidence: Evidence, requirements: Sequence[Requirement]) -> dict[str
         "supersedes": evidence.supersedes_id or 0,
         "observed_at": evidence.observed_at.isoformat(),
     }
+
+
+def _check_now(
+    version: ModelVersion, kind: str, content: Mapping[str, Any] | None, observed_at: datetime
+) -> dict[str, Any] | None:
+    """What can be refused before any byte is taken in. Returns the checked content."""
+    if kind not in EvidenceKind.values:
+        raise InvalidInput(f"“kind” must be one of {', '.join(EvidenceKind.values)}.", field="kind")
+    checked = check_content(kind, content)
+    _check_times(observed_at, auditlog.database_now())
+    next_state("amend", version.state)
+    return checked
 
 
 def _store(

@@ -83,10 +83,8 @@ def _digestible(data: Any) -> Any:
 def _digest_file(item: Any) -> Any:
     if not isinstance(item, UploadedFile):
         return item
-    hasher = hashlib.sha256()
-    for chunk in item.chunks():
-        hasher.update(chunk)
-    return {"name": item.name, "sha256": hasher.hexdigest()}
+    item.seek(0)
+    return {"name": item.name, "sha256": hashlib.file_digest(item, "sha256").hexdigest()}
 
 
 def _envelope(view: ApiView, response: HttpResponse) -> str:

@@ -1,13 +1,9 @@
-"""The offline verifier, loaded as the single file an auditor holds, against logs made by the portal's own code."""
+"""The offline verifier: keys, trees and receipts, good, tampered, and impossible to tell."""
 
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,95 +12,32 @@ from hypothesis import strategies as st
 
 from governance.canonical import canonical_bytes, sha256_hex
 from governance.merkle import (
-    Frontier,
-    consistency_proof,
-    inclusion_proof,
-    leaf_hash,
     root_of,
 )
-from governance.notes import SigningKey, add_signature, sign_checkpoint, sign_note
+from governance.notes import SigningKey, add_signature, sign_note
+from tests.client.small_log import (
+    DATA_INDEX,
+    DOCUMENT,
+    GOOD,
+    KEY,
+    LOG,
+    LOG_SIZE,
+    NEXT_KEY,
+    NOT_VERIFIABLE,
+    ORIGIN,
+    OTHER_BODY,
+    RECEIPT,
+    RECEIPT_BYTES,
+    STRANGER,
+    SUBJECT_INDEX,
+    TAMPERED,
+    VKEYS,
+    Log,
+    encode,
+    entry,
+    verifier,
+)
 from tests.vectors import load_vectors
-
-FILE = Path(__file__).parents[2] / "client" / "countersign" / "verifier.py"
-ORIGIN = "audit.example.org/log"
-KEY = SigningKey(ORIGIN, bytes(range(32)))
-NEXT_KEY = SigningKey(ORIGIN, bytes(32))
-STRANGER = SigningKey("witness.example.org", b"w" * 32)
-VKEYS = [KEY.vkey]
-DOCUMENT = b"%PDF-1.7 the report"
-SUBJECT_INDEX, DATA_INDEX, LOG_SIZE = 5, 9, 11
-
-
-def load_verifier() -> Any:
-    spec = importlib.util.spec_from_file_location("standalone_verifier", FILE)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(FILE)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-verifier = load_verifier()
-GOOD, TAMPERED, NOT_VERIFIABLE = verifier.Outcome
-
-
-def entry(index: int) -> dict[str, Any]:
-    value: dict[str, Any] = {
-        "v": 1,
-        "index": index,
-        "type": "evidence.submitted",
-        "at": "2026-11-21T08:00:00.000000Z",
-        "actor": {"id": 1, "login": "ada"},
-        "subject": {"kind": "evidence", "id": index, "digest": sha256_hex(b"%d" % index)},
-        "data": {},
-    }
-    if index == SUBJECT_INDEX:
-        value |= {"type": "report.issued", "subject": {"digest": sha256_hex(DOCUMENT)}}
-    if index == DATA_INDEX:
-        value |= {"type": "report.requested", "data": {"digest": sha256_hex(DOCUMENT)}}
-    return value
-
-
-class Log:
-    """A log as the portal keeps it: exact bodies, complete nodes, a signing key."""
-
-    def __init__(self, bodies: list[bytes]) -> None:
-        self.bodies = bodies
-        self.leaves = [leaf_hash(body) for body in bodies]
-        self.nodes = {(0, index): leaf for index, leaf in enumerate(self.leaves)}
-        frontier = Frontier()
-        for leaf in self.leaves:
-            for level, index, value in frontier.append(leaf):
-                self.nodes[level, index] = value
-
-    def node_at(self, level: int, index: int) -> bytes:
-        return self.nodes[level, index]
-
-    def checkpoint(self, size: int, key: SigningKey = KEY) -> str:
-        return sign_checkpoint(key.name, size, root_of(self.leaves[:size]), key)
-
-    def consistency(self, old: int, new: int) -> list[str]:
-        if old == 0:
-            return []
-        return [encode(item) for item in consistency_proof(old, new, self.node_at)]
-
-    def receipt(self, index: int = SUBJECT_INDEX, size: int = LOG_SIZE) -> dict[str, Any]:
-        return {
-            "format": "countersign/receipt/1",
-            "entry": {"index": index, "body": encode(self.bodies[index])},
-            "inclusion_proof": [encode(item) for item in inclusion_proof(size, index, self.node_at)],
-            "checkpoint": self.checkpoint(size),
-            "document_digest": sha256_hex(DOCUMENT),
-        }
-
-
-def encode(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-LOG = Log([canonical_bytes(entry(index)) for index in range(LOG_SIZE)])
-
 
 # Ed25519 and tree vectors.
 
@@ -228,10 +161,6 @@ def change(receipt: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return changed
 
 
-RECEIPT = LOG.receipt()
-OTHER_BODY = canonical_bytes(entry(SUBJECT_INDEX) | {"at": "2020-01-01T00:00:00.000000Z"})
-
-
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -342,9 +271,6 @@ def test_trusted_key_of_another_name_cannot_sign_for_the_log():
     assert verdict.message == f"no given key of '{ORIGIN}' has signed the checkpoint"
 
 
-RECEIPT_BYTES = json.dumps(RECEIPT, ensure_ascii=False).encode()
-
-
 def judge_bytes(data: bytes) -> Any:
     try:
         receipt = verifier.parse_json(data, "the receipt")
@@ -369,213 +295,3 @@ def test_any_cut_or_inserted_bytes_in_a_receipt_are_never_wrongly_good(start, le
     changed = RECEIPT_BYTES[:start] + inserted + RECEIPT_BYTES[start + length :]
     if judge_bytes(changed) is GOOD:
         assert json.loads(changed) == RECEIPT  # only white space was added
-
-
-# Exports.
-
-
-@pytest.mark.parametrize("size", range(LOG_SIZE + 1))
-def test_good_export_is_good_at_every_size(size):
-    verdict = verifier.verify_export(LOG.bodies[:size], LOG.checkpoint(size), VKEYS)
-    assert verdict.outcome is GOOD
-    assert verdict.message == f"all {size} entries of {ORIGIN} give the root that was signed"
-
-
-def test_export_longer_than_its_checkpoint_says_what_is_not_sealed():
-    verdict = verifier.verify_export(LOG.bodies, LOG.checkpoint(8), VKEYS)
-    assert verdict.outcome is GOOD
-    assert verdict.message.endswith("; 3 later entries are not sealed by this checkpoint")
-
-
-SWAPPED = [*LOG.bodies[:3], LOG.bodies[4], LOG.bodies[3], *LOG.bodies[5:]]
-REWRITTEN = [*LOG.bodies[:SUBJECT_INDEX], OTHER_BODY, *LOG.bodies[SUBJECT_INDEX + 1 :]]
-
-
-@pytest.mark.parametrize(
-    ("bodies", "message"),
-    [
-        (SWAPPED, "entry 3 says that it is entry 4"),
-        (LOG.bodies[1:], "entry 0 says that it is entry 1"),
-        ([*LOG.bodies[:7], *LOG.bodies[8:]], "entry 7 says that it is entry 8"),
-        ([LOG.bodies[0], *LOG.bodies], "entry 1 says that it is entry 0"),
-        (LOG.bodies[:-1], "the checkpoint covers 11 entries, only 10 are here"),
-        ([], "the checkpoint covers 11 entries, only 0 are here"),
-        (REWRITTEN, "the first 11 entries do not give the root that was signed"),
-    ],
-)
-def test_changed_export_is_tampered_and_named(bodies, message):
-    verdict = verifier.verify_export(bodies, LOG.checkpoint(LOG_SIZE), VKEYS)
-    assert (verdict.outcome, verdict.message) == (TAMPERED, message)
-
-
-def test_leaf_hashes_name_the_rewritten_entry():
-    checkpoint = LOG.checkpoint(LOG_SIZE)
-    good = verifier.verify_export(LOG.bodies, checkpoint, VKEYS, leaves=LOG.leaves)
-    assert good.outcome is GOOD
-    verdict = verifier.verify_export(REWRITTEN, checkpoint, VKEYS, leaves=LOG.leaves)
-    expected = "entry 5 does not have the leaf hash that was kept of it"
-    assert (verdict.outcome, verdict.message) == (TAMPERED, expected)
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b"[" * 60_000, b" " * 70_000, 5])
-def test_export_with_an_unreadable_entry_is_not_verifiable(body):
-    verdict = verifier.verify_export([LOG.bodies[0], body], LOG.checkpoint(2), VKEYS)
-    assert verdict.outcome is NOT_VERIFIABLE
-
-
-# Two checkpoints.
-
-
-def test_every_pair_of_checkpoints_is_consistent():
-    for new in range(LOG_SIZE + 1):
-        for old in range(new + 1):
-            proof = LOG.consistency(old, new)
-            verdict = verifier.compare(LOG.checkpoint(old), LOG.checkpoint(new), proof, VKEYS)
-            assert verdict.outcome is GOOD, (old, new)
-
-
-def test_checkpoints_of_a_real_log_are_consistent():
-    published = load_vectors("tessera_testlog.json")
-    log = Log([])
-    frontier = Frontier()
-    for index, text in enumerate(published["leaf_hashes_hex"]):
-        log.nodes[0, index] = bytes.fromhex(text)
-        for level, place, value in frontier.append(bytes.fromhex(text)):
-            log.nodes[level, place] = value
-    notes = {int(size): note for size, note in published["checkpoints_by_size"].items()}
-    assert sorted(notes) == list(range(16))
-    for old in range(15):
-        proof = log.consistency(old, old + 1)
-        verdict = verifier.compare(notes[old], notes[old + 1], proof, [published["vkey"]])
-        assert verdict.outcome is GOOD, old
-
-
-REWRITTEN_LOG = Log(REWRITTEN)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "proof"),
-    [
-        (LOG.checkpoint(9), LOG.checkpoint(8), []),
-        (LOG.checkpoint(9), REWRITTEN_LOG.checkpoint(9), []),
-        (LOG.checkpoint(9), REWRITTEN_LOG.checkpoint(11), REWRITTEN_LOG.consistency(9, 11)),
-        (LOG.checkpoint(8), REWRITTEN_LOG.checkpoint(11), REWRITTEN_LOG.consistency(8, 11)),
-        (LOG.checkpoint(9), LOG.checkpoint(11), []),
-        (LOG.checkpoint(8), LOG.checkpoint(11), []),
-        (LOG.checkpoint(9), LOG.checkpoint(11), LOG.consistency(9, 11)[:-1]),
-        (LOG.checkpoint(9), LOG.checkpoint(11), [*LOG.consistency(9, 11), encode(bytes(32))]),
-        (LOG.checkpoint(9), LOG.checkpoint(9), [encode(bytes(32))]),
-        (sign_checkpoint(ORIGIN, 0, bytes(32), KEY), LOG.checkpoint(9), []),
-    ],
-)
-def test_rewritten_history_is_tampered(old, new, proof):
-    assert verifier.compare(old, new, proof, VKEYS).outcome is TAMPERED
-
-
-@pytest.mark.parametrize("proof", [None, "text", [1], ["!"], {"a": 1}])
-def test_malformed_consistency_proof_is_not_verifiable(proof):
-    old, new = LOG.checkpoint(9), LOG.checkpoint(11)
-    assert verifier.compare(old, new, proof, VKEYS).outcome is NOT_VERIFIABLE
-
-
-def test_checkpoints_of_two_logs_are_not_comparable():
-    vkeys = [KEY.vkey, STRANGER.vkey]
-    verdict = verifier.compare(LOG.checkpoint(9), LOG.checkpoint(11, STRANGER), [], vkeys)
-    assert verdict.outcome is NOT_VERIFIABLE
-    assert "of two logs" in verdict.message
-
-
-# The command line, run by a bare interpreter: no site packages, so only the standard library.
-
-
-def run(*arguments: object) -> tuple[int, str]:
-    command = [sys.executable, "-I", "-S", str(FILE), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
-    return done.returncode, done.stdout.decode("ascii")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "report.pdf").write_bytes(DOCUMENT)
-    (tmp_path / "receipt.json").write_bytes(RECEIPT_BYTES)
-    (tmp_path / "entries.jsonl").write_bytes(b"".join(body + b"\n" for body in LOG.bodies))
-    (tmp_path / "old.txt").write_text(LOG.checkpoint(9), encoding="utf-8")
-    (tmp_path / "new.txt").write_text(LOG.checkpoint(LOG_SIZE), encoding="utf-8")
-    (tmp_path / "proof.json").write_text(json.dumps(LOG.consistency(9, LOG_SIZE)))
-    (tmp_path / "keys.txt").write_text(f"{STRANGER.vkey}\n{KEY.vkey}\n")
-    return tmp_path
-
-
-def test_command_checks_a_receipt(folder):
-    files = (folder / "report.pdf", folder / "receipt.json")
-    code, output = run("receipt", *files, "--key", KEY.vkey)
-    assert (code, output.splitlines()[0][:17], output.count("\n")) == (0, "good: the documen", 1)
-    assert run("receipt", *files, "--key", f"@{folder / 'keys.txt'}") == (code, output)
-    assert run("receipt", *files, "--key", KEY.vkey, "--type", "report.issued") == (code, output)
-    code, output = run("receipt", *files, "--key", KEY.vkey, "--type", "report.sent")
-    assert (code, output) == (1, "tampered: entry 5 is 'report.issued', not 'report.sent'\n")
-
-
-def test_command_checks_an_export(folder):
-    files = (folder / "entries.jsonl", folder / "new.txt")
-    expected = f"good: all 11 entries of {ORIGIN} give the root that was signed\n"
-    assert run("export", *files, "--key", KEY.vkey) == (0, expected)
-    (folder / "entries.jsonl").write_bytes(b"\n".join(REWRITTEN))
-    code, output = run("export", *files, "--key", KEY.vkey)
-    assert (code, output.startswith("tampered: ")) == (1, True)
-
-
-def test_command_compares_checkpoints(folder):
-    files = (folder / "old.txt", folder / "new.txt")
-    proof = ("--proof", folder / "proof.json")
-    expected = f"good: {ORIGIN} with 11 entries continues the one with 9\n"
-    assert run("compare", *files, *proof, "--key", KEY.vkey) == (0, expected)
-    assert run("compare", *files[::-1], *proof, "--key", KEY.vkey)[0] == 1
-    assert run("compare", *files, "--key", KEY.vkey)[0] == 1
-
-
-def test_command_names_a_changed_document(folder):
-    (folder / "report.pdf").write_bytes(b"changed")
-    code, output = run("receipt", folder / "report.pdf", folder / "receipt.json", "--key", KEY.vkey)
-    assert (code, output.startswith("tampered: the document has sha256:")) == (1, True)
-
-
-@pytest.mark.parametrize(
-    "receipt",
-    [
-        b"",
-        b"\xff\xfe",
-        b"null",
-        b"[" * 100_000,
-        b'{"format":' * 100_000,
-        b"9" * 100_000,
-        b'{"format": NaN}',
-        RECEIPT_BYTES[:-1],
-        RECEIPT_BYTES[:-1] + b', "format": "countersign/receipt/1"}',
-        b" " * (1024 * 1024) + RECEIPT_BYTES,
-        '{"format": "\u202e\x1b[2J"}'.encode(),
-    ],
-)
-def test_command_never_ends_well_on_malformed_receipts(folder, receipt):
-    (folder / "receipt.json").write_bytes(receipt)
-    code, output = run("receipt", folder / "report.pdf", folder / "receipt.json", "--key", KEY.vkey)
-    assert (code, output.startswith("not verifiable: "), output.count("\n")) == (2, True, 1)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        (),
-        ("receipt",),
-        ("receipt", "a", "b"),
-        ("unknown",),
-        ("receipt", "missing.pdf", "missing.json", "--key", KEY.vkey),
-        ("receipt", "/", "/", "--key", KEY.vkey),
-        ("export", "missing.jsonl", "missing.txt", "--key", KEY.vkey),
-        ("compare", "a\x1b[2J", "b", "--key", KEY.vkey),
-        ("compare", "a", "b", "--key", "@missing"),
-    ],
-)
-def test_command_never_ends_well_on_wrong_arguments(arguments):
-    code, output = run(*arguments)
-    assert (code, "\x1b" in output) == (2, False)
