@@ -41,8 +41,7 @@ def submit_evidence(
 ) -> Evidence:
     """Record one item of evidence: structured content, or a file given as chunks of bytes, by its digest.
 
-    Everything is checked before the file is taken in, so that a refusal leaves no bytes behind; what may change
-    meanwhile is checked again once the version is locked.
+    Everything is checked before the file is taken in, so that a refusal leaves no bytes; then again under the lock.
     """
     project = version.model.project
     authorise(actor, "submit_evidence", project)
