@@ -48,12 +48,21 @@ def built_in_text(risk_tier: str) -> str:
     return (BUILT_IN / f"{risk_tier}.yaml").read_text(encoding="utf-8")
 
 
+class TemplateLoader(yaml.SafeLoader):
+    """YAML without merge keys (``<<``): nested, they multiply while they are read, before anything can be checked."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        for key, _value in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, "“<<” is not used here", key.start_mark)
+
+
 def parse_template(text: str) -> tuple[RequirementText, ...]:
     """Read a template: a list of requirements. Raises ``InvalidInput`` naming the requirement at fault."""
     if len(text) > LONGEST_TEMPLATE:
         raise InvalidInput(f"A template may have at most {LONGEST_TEMPLATE:,} characters.", field="text")
     try:
-        raw = yaml.safe_load(text)
+        raw = yaml.load(text, Loader=TemplateLoader)  # noqa: S506  (a SafeLoader that reads less)
     except yaml.YAMLError as error:
         raise InvalidInput(f"The template is not valid YAML: {error}", field="text") from None
     except (RecursionError, ValueError):
@@ -122,7 +131,7 @@ def _threshold(value: Any, where: str) -> Decimal:
     try:
         threshold = Decimal(str(value)) if NUMBER.fullmatch(str(value)) else Decimal("NaN")
         is_number = threshold.is_finite() and abs(threshold) <= LARGEST
-    except ArithmeticError:  # an exponent beyond every number
+    except (ArithmeticError, ValueError):  # an exponent beyond every number, or a hexadecimal one of too many digits
         is_number = False
     if not is_number:
         raise InvalidInput(f"{where}: “threshold” must be a number.", field="criteria")

@@ -100,6 +100,18 @@ def test_template_of_aliases_does_not_blow_up(place):
     assert time.monotonic() - started < 5
 
 
+def test_template_of_merge_keys_does_not_blow_up():
+    levels = [f"- &m{n} {{<<: [{','.join([f'*m{n - 1}'] * 10)}]}}" for n in range(1, 7)]
+    started = time.monotonic()
+    assert "not valid YAML" in refuse_template("\n".join(["- &m0 {title: a, statement: b}", *levels]))
+    assert time.monotonic() - started < 2
+
+
+def test_threshold_of_more_digits_than_python_prints_is_refused():
+    text = "- {title: a, statement: b, criteria: [{metric: m, comparator: at_least, threshold: 0x" + "f" * 4_000 + "}]}"
+    assert "“threshold” must be a number" in refuse_template(text)
+
+
 @pytest.mark.parametrize("place", ["metric: *x", "population: *x", "threshold: *x", "comparator: *x", "severity: *x"])
 def test_criterion_of_aliases_does_not_blow_up(place):
     started = time.monotonic()
