@@ -52,7 +52,6 @@ def submit_evidence(
     _check_links(version, kind, requirements, supersedes)
     stored, checked = _store(kind, file, checked)
     version, moved = lock_and_amend(version)
-    received_at = auditlog.database_now()
     _check_links(version, kind, requirements, supersedes)
     evidence = Evidence.objects.create(
         version=version,
@@ -66,7 +65,7 @@ def submit_evidence(
         media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
         supersedes=supersedes,
         observed_at=observed_at,
-        received_at=received_at,
+        received_at=auditlog.database_now(),
         submitted_by=actor.user,
     )
     evidence.requirements.set(requirements)
