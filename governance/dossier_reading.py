@@ -49,6 +49,7 @@ CONTRIBUTING = (
     "model.registered",
     "model.described",
     "model.tiered",
+    "template.written",
     "requirements.generated",
     "requirement.written",
     "requirement.withdrawn",
@@ -296,11 +297,17 @@ def read_contributors(
     # An entry that names the model because it is about another version of it is no touch of this one; nor is one that
     # names the dataset because it is about another version of that.
     of_a_version = LogSubject.objects.filter(entry=OuterRef("pk"), kind="version")
+    generated = AuditLogEntry.objects.about("model", version.model_id).filter(type="requirements.generated")
+    templates = LogSubject.objects.filter(entry__in=generated.values("pk"), kind="template").values("object_id")
     touches = [
         entries.filter(subjects__kind="model", subjects__object_id=version.model_id).exclude(Exists(of_a_version)),
         entries.filter(subjects__kind="version", subjects__object_id=version.pk),
         entries.filter(subjects__kind="dataset_version", subjects__object_id__in=data),
         entries.filter(subjects__kind="dataset", subjects__object_id__in=datasets, type="dataset.registered"),
+        # Whoever wrote the template wrote the criteria made from it; what was written later did not reach them.
+        entries.filter(
+            subjects__kind="template", subjects__object_id__in=templates, index__lt=generated.values("index")[:1]
+        ).filter(type="template.written"),
     ]
     did: dict[int, set[str]] = {}
     for touch in touches:

@@ -62,6 +62,7 @@ def generate_requirements(model: RegisteredModel, *, actor: Actor) -> list[Requi
         actor=actor,
         subject=about_model(model),
         project=model.project,
+        related=[Subject("template", template.pk, template.risk_tier)],
         data={
             "template": template.pk,
             "revision": template.revision,

@@ -291,6 +291,26 @@ def test_whoever_registered_the_data_contributed_and_who_derived_something_else_
     assert by_name["Dirk Third"] == ("dataset_version.registered",)
 
 
+def test_whoever_wrote_the_template_wrote_the_criteria_made_from_it(
+    version, project, developer, second, organisation_administrator
+):
+    """What is written after the requirements were made, or for another tier, did not reach them."""
+    member = {
+        name: cast.make_member(name, f"{name} Compliance", project, "compliance", by=organisation_administrator)
+        for name in ("before", "later", "elsewhere")
+    }
+    text = "- {title: Fair, statement: Be fair., criteria: [{metric: accuracy, comparator: at_least, threshold: 0}]}"
+    tier = version.model.risk_tier
+    other = "low" if tier != "low" else "high"
+    people.write_template(project, risk_tier=tier, text=text, actor=cast.acting(member["before"]))
+    people.write_template(project, risk_tier=other, text=text, actor=cast.acting(member["elsewhere"]))
+    requirements.generate_requirements(version.model, actor=cast.acting(developer))
+    people.write_template(project, risk_tier=tier, text=text, actor=cast.acting(member["later"]))
+    by_name = {item.name: item.contributions for item in collect(version).contributors}
+    assert by_name.keys() == {"Dana Whitfield", "before Compliance"}
+    assert by_name["before Compliance"] == ("template.written",)
+
+
 def test_closed_and_renamed_people_stay_contributors(version, developer, organisation_administrator):
     people.close_user(developer, reason="Left.", actor=cast.acting(organisation_administrator))
     assert names(version) == ["Dana Whitfield"]
