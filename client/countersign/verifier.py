@@ -17,13 +17,18 @@ that one mistake cannot hide in both.
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # Run as a script, Python looks beside this file first, where another module may bear a standard one's name.
+    del sys.path[0]
+
 import argparse
 import base64
 import functools
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum

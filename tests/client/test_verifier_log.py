@@ -179,6 +179,15 @@ def test_command_checks_a_receipt(folder):
     assert (code, output) == (1, "tampered: entry 5 is 'report.issued', not 'report.sent'\n")
 
 
+def test_command_runs_where_it_lies_beside_a_types_module(folder):
+    arguments = ("receipt", folder / "report.pdf", folder / "receipt.json", "--key", KEY.vkey)
+    assert (FILE.parent / "types.py").exists()
+    done = subprocess.run(
+        [sys.executable, str(FILE), *map(str, arguments)], capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout.decode("ascii")) == run(*arguments)
+
+
 def test_command_checks_an_export(folder):
     files = (folder / "entries.jsonl", folder / "new.txt")
     expected = f"good: all 11 entries of {ORIGIN} give the root that was signed\n"
