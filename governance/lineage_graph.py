@@ -15,6 +15,8 @@ from governance.models import DatasetRole, EvaluationKind, WorkStatus
 
 SECONDS = 10
 LONGEST = 34
+# Measured: 200 derivations that cross each other take 2 s, 300 take 8 s, and nobody can read them.
+MOST_DERIVATIONS = 200
 # Measured with a sans-serif font; the page draws the letters in its own.
 HEADER = """digraph lineage {
   graph [rankdir=LR, nodesep=0.3, ranksep=0.6, pad=0.2, bgcolor="transparent", fontname="Helvetica"];
@@ -25,9 +27,9 @@ HEADER = """digraph lineage {
 
 
 def draw(dossier: Dossier) -> str:
-    """The lineage as SVG; empty where Graphviz is not installed or cannot draw it in time."""
+    """The lineage as SVG; empty where Graphviz is not installed, or there is too much to draw in time."""
     program = shutil.which("dot")
-    if program is None:
+    if program is None or len(dossier.derivations) > MOST_DERIVATIONS:
         return ""
     try:
         done = subprocess.run(

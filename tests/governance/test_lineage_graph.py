@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -63,3 +65,17 @@ def test_program_that_hangs_or_fails_draws_nothing(version, monkeypatch) -> None
 
     monkeypatch.setattr("subprocess.run", hang)
     assert draw(collect(version)) == ""
+
+
+def test_more_derivations_than_can_be_drawn_in_time_are_left_to_the_table(ready_version) -> None:
+    """Derivations that all cross each other would keep the program busy for seconds at every look at the page."""
+    dossier = collect(ready_version)
+    (only,) = dossier.derivations
+    dense = tuple(
+        replace(only, derived_id=later, derived=f"d{later}", source_id=earlier, source=f"d{earlier}")
+        for later in range(1, 40)
+        for earlier in range(later)
+    )
+    started = time.monotonic()
+    assert draw(replace(dossier, derivations=dense)) == ""
+    assert time.monotonic() - started < 1
