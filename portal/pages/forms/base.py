@@ -88,7 +88,12 @@ def bind_rows(
         return formset(data, form_kwargs=form_kwargs)
     posted = data.copy()
     total = posted.get("form-TOTAL_FORMS", "")
-    posted["form-TOTAL_FORMS"] = str(int(total) + 1) if total.isascii() and total.isdigit() else "1"
+    number = int(total) if total.isascii() and total.isdigit() else 0
+    posted["form-TOTAL_FORMS"] = str(number + 1)
+    # The new row begins as the first ones did: else it would differ from them, and left empty it would count as begun.
+    for name, field in formset.form.base_fields.items():
+        if field.initial is not None:
+            posted[f"form-{number}-{name}"] = str(field.initial)
     rows = formset(posted, form_kwargs=form_kwargs)
     for row in rows.forms:
         row._errors, row.cleaned_data = ErrorDict(), {}

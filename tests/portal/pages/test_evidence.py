@@ -182,6 +182,17 @@ def test_another_row_of_metrics_keeps_the_first(version, developer) -> None:
     assert 'name="form-2-name"' in text_of(answer)
 
 
+def test_added_row_left_empty_counts_for_nothing(version, developer) -> None:
+    """It begins as every other empty row does, on test data, and may be left so."""
+    drawn = post(browse(developer), version, "metrics", **METRICS, add_row="1").context["form"].rows[2]
+    added = {field.html_name: field.value() or "" for field in drawn}
+    answer = post(browse(developer), version, "metrics", **METRICS | added | {"form-TOTAL_FORMS": "3"})
+
+    assert list(added.values()) == ["", "", "overall", "test"]
+    assert answer.status_code == 302
+    assert len(Evidence.objects.get().content["metrics"]) == 1
+
+
 def test_reader_may_not_submit(version, auditor) -> None:
     answer = post(browse(auditor), version, "file", file=file_of())
 
