@@ -38,7 +38,8 @@ PRINTED_DISPARITIES = (
     "accuracy_difference",
 )
 # Parts of a result that speak of single rows or of cells small enough to point at a person. They stay in the portal.
-WITHHELD = frozenset({"cells", "sample", "local"})
+WITHHELD = frozenset({"cells", "sample", "local", "worst_row", "first_misses"})
+SINGLE_ROW_CHARTS = "local-"
 STATUS_ORDER = [
     FindingStatus.NOT_MET,
     FindingStatus.MISSING,
@@ -94,7 +95,7 @@ def make(
     html = render_to_string(TEMPLATE, context)
     attached = (
         Attached("dossier.json", "The dossier whose digest was signed", canonical_bytes(dossier.document)),
-        *_attached_results(context["audits"]),
+        *_attached_results([*context["audits"], *context["explanations"]]),
     )
     rendered = render_pdf(
         html, identifier=dossier.digest.removeprefix("sha256:")[:32], made_at=dossier.as_of, attached=attached
@@ -156,6 +157,7 @@ def _audit_sections(dossier: Dossier, kind: str) -> list[AuditSection]:
                 tuple(tuple(row) for row in chart.table_rows),
             )
             for chart in runner.charts(evaluation, "print")
+            if not chart.name.startswith(SINGLE_ROW_CHARTS)
         )
         sections.append(AuditSection(items[evaluation.pk], evaluation.spec, json.loads(evaluation.result), figures))
     return sections
