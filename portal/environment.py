@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,12 @@ def read_database(env: FileAwareEnv, data: Path) -> dict[str, Any]:
     if env.str("COUNTERSIGN_DATABASE_URL", default=""):
         config: dict[str, Any] = env.db_url("COUNTERSIGN_DATABASE_URL")
     else:
-        config = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(data / "db.sqlite3")}
+        file = data / "db.sqlite3"
+        # It holds sessions and password digests, and the data folder may be one that others can look into. SQLite gives
+        # its journal the same mode.
+        with suppress(OSError):  # there already, or a folder nobody may write to, of which SQLite speaks itself
+            file.touch(mode=0o600, exist_ok=False)
+        config = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file)}
     if config["ENGINE"] == "django.db.backends.sqlite3":
         return {**config, "OPTIONS": dict(SQLITE_OPTIONS)}
     return {**config, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}

@@ -134,3 +134,17 @@ def test_file_queue_uses_one_folder_for_both_sides(tmp_path: Path) -> None:
     options = read_broker_options("filesystem://localhost", tmp_path)
     assert options["data_folder_in"] == options["data_folder_out"] == str(tmp_path / "queue")
     assert options["control_folder"] == str(tmp_path / "queue" / "control")
+
+
+def test_database_in_a_data_folder_that_others_may_enter_is_closed_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COUNTERSIGN_DATABASE_URL", raising=False)
+    monkeypatch.delenv("COUNTERSIGN_DATABASE_URL_FILE", raising=False)
+    tmp_path.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        config = read_database(FileAwareEnv(), tmp_path)
+    finally:
+        os.umask(before)
+    assert Path(config["NAME"]).stat().st_mode & 0o777 == 0o600
