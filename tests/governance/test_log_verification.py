@@ -339,6 +339,14 @@ def test_command_says_whole(history: History) -> None:
     assert text.splitlines()[-1].startswith("Whole: the log, and every stored file,")
 
 
+def test_command_says_that_stored_files_were_not_read(history: History) -> None:
+    code, text = run_command()
+    whole, unread = text.splitlines()[-2:]
+    assert code == 0
+    assert whole == "Whole: the log and the tables it vouches for are as they were recorded."
+    assert unread == "Stored files were not read; --evidence reads every one again."
+
+
 def test_command_says_changed_and_where(history: History) -> None:
     index = edit_text(history)
     code, text = run_command()

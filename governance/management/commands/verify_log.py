@@ -68,6 +68,8 @@ class Command(BaseCommand):
             raise CommandError("Nothing wrong was found, but not all could be checked.", returncode=NOT_VERIFIABLE)
         with_files = ", and every stored file," if files_read else ""
         self.stdout.write(f"Whole: the log{with_files} and the tables it vouches for are as they were recorded.")
+        if not files_read:
+            self.stdout.write("Stored files were not read; --evidence reads every one again.")
 
     def _progress(self, what: str) -> Callable[[int, int], None] | None:
         """A line that rewrites itself, only where a person sees it."""
