@@ -53,6 +53,12 @@ def breakable(digest: str) -> list[str]:
 
 
 @register.filter
+def pairs(content: dict[str, Any], key: str) -> list[tuple[str, Any]]:
+    """The entries of ``content[key]``. Asked of a template, a value that is named "items" would be taken for them."""
+    return list(content.get(key, {}).items())
+
+
+@register.filter
 def words(name: str) -> str:
     """A machine name as words: ``demographic_parity_difference`` -> "demographic parity difference"."""
     return str(name).replace("_", " ")

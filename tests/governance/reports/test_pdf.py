@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import re
+import socket
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,18 +81,26 @@ def test_no_channel_brings_anything_in(name, scheme, secret, monkeypatch, caplog
     opened = watch_for(monkeypatch, secret)
     body, head = (part.format(address) for part in CHANNELS[name])
     with caplog.at_level(logging.CRITICAL):
-        made = render(f"<p>Before</p>{body}<p>After</p>", head=head)
-    assert read_text(made.pdf).startswith("Before")
-    assert "After" in read_text(made.pdf)
-    assert PdfReader(io.BytesIO(made.pdf)).attachments == {}
+        made = render_or_refuse(body, head)
     assert opened == []
+    if made is not None:
+        assert SECRET not in read_text(made)
+        assert {"Before", "After"} <= set(read_text(made).split())
+        assert PdfReader(io.BytesIO(made)).attachments == {}
+
+
+def render_or_refuse(body: str, head: str) -> bytes | None:
+    """The pages; None when the renderer refused to go on because something was to be fetched."""
+    try:
+        return render(f"<p>Before</p>{body}<p>After</p>", head=head).pdf
+    except ValueError as error:
+        if re.match("a report fetches nothing|Relative URI reference without a base URI", str(error)):
+            return None
+        raise
 
 
 def watch_for(monkeypatch: pytest.MonkeyPatch, secret: Path) -> list[str]:
     """Note every connection and every opening of the secret."""
-    import socket
-    import sys
-
     seen: list[str] = []
 
     def connect(_self: object, address: object) -> None:
@@ -99,12 +110,10 @@ def watch_for(monkeypatch: pytest.MonkeyPatch, secret: Path) -> list[str]:
     monkeypatch.setattr(socket.socket, "connect", connect)
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:
-        if event == "open" and str(arguments[0]) == str(secret) and watching:
+        if event == "open" and str(arguments[0]) == str(secret):
             seen.append(f"open {secret}")
 
-    watching = [True]
-    sys.addaudithook(audit)
-    monkeypatch.callback = watching.clear  # type: ignore[attr-defined]
+    sys.addaudithook(audit)  # stays, and costs next to nothing: the path is this test's alone
     return seen
 
 
@@ -115,4 +124,4 @@ def test_picture_inside_the_html_is_drawn(caplog):
 
 
 def test_html_that_is_no_html_is_printed_as_text():
-    assert read_text(render("<p>a < b && c > d</p></div></td><p>end").pdf) == "a < b && c > d end"
+    assert read_text(render("<p>a < b && c > d</p></div></td><p>end").pdf) == "a < b && c > d end 1 / 1"
