@@ -261,6 +261,14 @@ def gate(
         out.print_json(data=asdict(judged))
     else:
         out.print(gate_table(judged))
+    return gate_answer(judged)
+
+
+def gate_answer(judged: Gate) -> int:
+    """Return the exit code of a judgement. What is rejected or retired may not run, however well its dossier reads."""
+    if judged.is_open and judged.state in ENDED:
+        err.print(f"The version is {judged.state}: it may not run, although nothing in its dossier is missing.")
+        return NO
     return YES if judged.is_open else NO
 
 

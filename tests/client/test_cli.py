@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from countersign import Client, digest_bytes
-from countersign.cli import main
+from countersign.cli import gate_answer, main
 from countersign.types import Version
 from tests.cast import PASSWORD, PREDICTIONS_SPEC, make_predictions
 from tests.client.conftest import Office
@@ -101,6 +102,14 @@ def test_an_open_gate_ends_with_0(office: Office, run: Callable[..., Result], re
     assert (judged.exit_code, artifact.exit_code, stranger.exit_code) == (0, 0, 1)
     assert "The gate to production is open" in judged.output
     assert "No model version you may see" in stranger.output
+
+
+@pytest.mark.parametrize(("state", "code"), [("RELEASED", 0), ("APPROVED", 0), ("RETIRED", 1), ("REJECTED", 1)])
+def test_an_open_gate_of_an_ended_version_ends_with_1(released: Version, cleo: Client, state: str, code: int) -> None:
+    judged = cleo.gate(released)
+
+    assert judged.is_open is True
+    assert gate_answer(replace(judged, state=state)) == code
 
 
 def test_waiting_for_a_gate_ends_with_1_when_time_is_up(
