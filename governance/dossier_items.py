@@ -161,6 +161,7 @@ class EvaluationItem:
 class WaiverItem:
     id: int
     finding_key: str
+    gap: str
     reason: str
     expires_at: str
     granted_by: str

@@ -279,7 +279,9 @@ def read_measures(evaluation: Evaluation) -> list[Measure]:
 def read_waivers(version: ModelVersion) -> tuple[WaiverItem, ...]:
     rows = Waiver.objects.filter(version=version).select_related("granted_by")
     return tuple(
-        WaiverItem(row.pk, row.finding_key, row.reason, instant(row.expires_at), row.granted_by.get_full_name())
+        WaiverItem(
+            row.pk, row.finding_key, row.gap, row.reason, instant(row.expires_at), row.granted_by.get_full_name()
+        )
         for row in rows
     )
 

@@ -32,7 +32,7 @@ class Area(TextChoices):
 class Finding:
     """One reason. ``key`` is stable, so that a waiver can name it. A finding that does not block is shown all the same.
 
-    ``evidence_ids`` and ``evaluation_id`` point at what was judged.
+    ``demand`` says what an acceptance criterion asks for; ``evidence_ids`` and ``evaluation_id`` point at what was judged.
     """
 
     key: str
@@ -43,6 +43,13 @@ class Finding:
     blocks: bool = True
     evidence_ids: tuple[int, ...] = ()
     evaluation_id: int | None = None
+    demand: str = ""
+
+    @property
+    def gap(self) -> str:
+        """What a waiver accepts: this status of this demand. Another threshold, or missing turned not met, is another
+        gap."""
+        return f"{self.status} {self.demand}".strip()
 
     @property
     def opens(self) -> bool:

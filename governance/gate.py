@@ -234,11 +234,12 @@ def _judge_requirements(dossier: Dossier) -> list[Finding]:
 
 
 def _apply_waivers(finding: Finding, dossier: Dossier) -> Finding:
-    """An unexpired waiver opens its finding and never hides it."""
+    """An unexpired waiver opens the gap it was granted for and never hides it."""
     if finding.opens:
         return finding
     for waiver in dossier.waivers:
-        if waiver.finding_key == finding.key and datetime.fromisoformat(waiver.expires_at) > dossier.as_of:
+        is_meant = (waiver.finding_key, waiver.gap) == (finding.key, finding.gap)
+        if is_meant and datetime.fromisoformat(waiver.expires_at) > dossier.as_of:
             detail = _("%(status)s, waived by %(name)s until %(day)s: %(reason)s Found: %(detail)s") % {
                 "status": FindingStatus(finding.status).label,
                 "name": waiver.granted_by,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from governance.dossier import Dossier
 from governance.dossier_items import CriterionItem, EvidenceItem, Measure, RequirementItem
 from governance.findings import Area, Finding, FindingStatus
+from governance.metric_titles import title_of_metric
 from governance.models import Comparator, EvidenceKind
 
 CLAIM_TOLERANCE = 1e-6
@@ -37,8 +38,16 @@ def judge_criterion(dossier: Dossier, requirement: RequirementItem, criterion: C
         status,
         detail,
         blocks=criterion.severity in dossier.policy.blocking_severity,
+        demand=_demand(criterion),
         evidence_ids=evidence_ids,
         evaluation_id=evaluation_id,
+    )
+
+
+def _demand(criterion: CriterionItem) -> str:
+    return (
+        f"{criterion.metric} ({criterion.population}, {criterion.dataset_role}) "
+        f"{criterion.comparator} {criterion.threshold}"
     )
 
 
@@ -46,7 +55,7 @@ def _title(requirement: RequirementItem, criterion: CriterionItem) -> str:
     return _("%(key)s %(title)s: %(metric)s (%(population)s) %(comparator)s %(threshold)s") % {
         "key": criterion.key,
         "title": requirement.title,
-        "metric": criterion.metric.replace("_", " "),
+        "metric": title_of_metric(criterion.metric),
         "population": criterion.population,
         "comparator": Comparator(criterion.comparator).label,
         "threshold": criterion.threshold,
@@ -134,7 +143,7 @@ def judge_claims(dossier: Dossier) -> list[Finding]:
                 f"claim:{item.id}:{claim['dataset_role']}:{claim['name']}:{claim['population']}",
                 Area.CLAIMS,
                 _("Claimed %(metric)s (%(population)s)")
-                % {"metric": claim["name"].replace("_", " "), "population": claim["population"]},
+                % {"metric": title_of_metric(claim["name"]), "population": claim["population"]},
                 FindingStatus.MET if agrees else FindingStatus.NOT_MET,
                 detail if agrees else detail + " " + _("The claim does not reproduce."),
                 evidence_ids=(item.id,),

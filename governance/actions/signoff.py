@@ -181,14 +181,16 @@ def grant_waiver(
         raise InvalidInput(
             f"A waiver needs an end within {LONGEST_WAIVER.days} days, with a time zone.", field="expires_at"
         )
-    open_keys = {finding.key for finding in judge(collect(version)).closing if finding.area != Area.SIGN_OFFS}
-    if finding_key not in open_keys:
+    findings = [finding for finding in judge(collect(version)).closing if finding.area != Area.SIGN_OFFS]
+    meant = next((finding for finding in findings if finding.key == finding_key), None)
+    if meant is None:
         raise InvalidInput(
             "Only a finding that keeps the gate closed, and no sign-off, is waived.", field="finding_key"
         )
     waiver = Waiver.objects.create(
         version=version,
         finding_key=finding_key,
+        gap=meant.gap,
         reason=reason,
         expires_at=expires_at,
         granted_by=actor.user,
@@ -200,7 +202,7 @@ def grant_waiver(
         subject=Subject("waiver", waiver.pk, finding_key),
         project=version.model.project,
         related=[about_version(version), about_model(version.model)],
-        data={"finding": finding_key, "expires_at": expires_at.isoformat(), "states": moved},
+        data={"finding": finding_key, "gap": meant.gap, "expires_at": expires_at.isoformat(), "states": moved},
         reason=reason,
     )
     auditlog.stamp(waiver, entry)

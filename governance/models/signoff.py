@@ -71,6 +71,7 @@ class Waiver(models.Model):
 
     version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="waivers")
     finding_key = models.CharField(max_length=200)
+    gap = models.CharField(max_length=500, help_text=_("What was found lacking, as it was when it was accepted."))
     reason = models.TextField()
     expires_at = models.DateTimeField()
     granted_by = models.ForeignKey(User, models.PROTECT, related_name="+")

@@ -57,12 +57,13 @@ class Waivers(RowPerEntry):
     table = Waiver
     made_by = "waiver.granted"
     types = frozenset({made_by})
-    columns = ("version_id", "finding_key", "reason", "expires_at", "granted_by_id", "granted_at", "log_index")
+    columns = ("version_id", "finding_key", "gap", "reason", "expires_at", "granted_by_id", "granted_at", "log_index")
 
     def expected(self, entry: Entry) -> dict[str, Any]:
         return {
             "version_id": entry.related_id("version"),
             "finding_key": entry.data["finding"],
+            "gap": entry.data["gap"],
             "reason": entry.body["reason"],
             "expires_at": datetime.fromisoformat(entry.data["expires_at"]),
             "granted_by_id": entry.actor_id,

@@ -279,7 +279,7 @@ def test_judge_refusal_closes_although_others_approve():
 
 def test_judge_waiver_opens_and_stays_visible():
     waiver = items.WaiverItem(
-        1, "evidence:privacy_review", "Due in May.", (NOW + timedelta(days=1)).isoformat(), "Carla"
+        1, "evidence:privacy_review", "MISSING", "Due in May.", (NOW + timedelta(days=1)).isoformat(), "Carla"
     )
     evidence = tuple(item for item in make_dossier().evidence if item.kind != "privacy_review")
     decision = judge(make_dossier(evidence=evidence, waivers=(waiver,)))
@@ -289,14 +289,27 @@ def test_judge_waiver_opens_and_stays_visible():
     assert decision.is_open
 
 
+@pytest.mark.parametrize(("threshold", "status"), [("0.95", "WAIVED"), ("0.97", "NOT_MET"), ("0.92", "INCONCLUSIVE")])
+def test_judge_waiver_accepts_the_gap_it_was_granted_for_and_no_other(threshold, status):
+    """A threshold that is moved after the waiver is another demand; so is a gap of another kind."""
+    gap = "NOT_MET accuracy (overall, test) at_least 0.95"
+    waiver = items.WaiverItem(1, "criterion:R-1.1", gap, "Soon.", (NOW + timedelta(days=1)).isoformat(), "Carla")
+    dossier = make_dossier(requirements=(make_requirement(make_criterion(threshold)),), waivers=(waiver,))
+    assert statuses(dossier)["criterion:R-1.1"] == status
+
+
 def test_judge_expired_waiver_does_not_open():
-    waiver = items.WaiverItem(1, "evidence:privacy_review", "Due.", (NOW - timedelta(seconds=1)).isoformat(), "Carla")
+    waiver = items.WaiverItem(
+        1, "evidence:privacy_review", "MISSING", "Due.", (NOW - timedelta(seconds=1)).isoformat(), "Carla"
+    )
     evidence = tuple(item for item in make_dossier().evidence if item.kind != "privacy_review")
     assert not judge(make_dossier(evidence=evidence, waivers=(waiver,))).is_open
 
 
 def test_judge_waiver_never_replaces_a_sign_off():
-    waiver = items.WaiverItem(1, "sign_off:validator:0", "Busy.", (NOW + timedelta(days=1)).isoformat(), "Carla")
+    waiver = items.WaiverItem(
+        1, "sign_off:validator:0", "MISSING", "Busy.", (NOW + timedelta(days=1)).isoformat(), "Carla"
+    )
     assert not judge(make_dossier(sign_offs=(), waivers=(waiver,))).is_open
 
 
