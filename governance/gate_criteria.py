@@ -13,6 +13,7 @@ from governance.dossier import Dossier
 from governance.dossier_items import CriterionItem, EvidenceItem, Measure, RequirementItem
 from governance.findings import Area, Finding, FindingStatus
 from governance.metric_titles import title_of_metric
+from governance.metric_titles import title_of_metric
 from governance.models import Comparator, EvidenceKind
 
 CLAIM_TOLERANCE = 1e-6

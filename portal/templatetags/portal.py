@@ -34,6 +34,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 
+from governance.metric_titles import title_of_metric
 from portal.icons import draw_icon
 from portal.presentation import (
     AVATAR_TONES,
@@ -150,6 +151,12 @@ def describe_distance(instant: datetime) -> str:
     if instant > now:
         return _("in %(time)s") % {"time": timeuntil(instant, now, depth=1)}
     return _("%(time)s ago") % {"time": timesince(instant, now, depth=1)}
+
+
+@register.filter
+def metric_title(name: str) -> str:
+    """What people read instead of a metric's machine name."""
+    return title_of_metric(name)
 
 
 @register.filter
