@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+from celery import current_app
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from kombu.exceptions import OperationalError
+
+BROKER_AWAY = "the broker does not answer; work waits and is done when it is back"
 
 
 @login_not_required
 @never_cache
 @require_safe
 def show_health(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when the database answers and 503 when it does not; names no internals."""
+    """Answer 200 when the database answers and 503 when it does not; names no internals.
+
+    A missing broker is said under ``queue`` and is no 503: everything but background work goes on without it.
+    """
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             cursor.fetchone()
     except DatabaseError:
         return JsonResponse({"status": "the database does not answer"}, status=503)
-    return JsonResponse({"status": "ok"})
+    trouble = {} if is_broker_answering() else {"queue": BROKER_AWAY}
+    return JsonResponse({"status": "ok"} | trouble)
+
+
+def is_broker_answering() -> bool:
+    """Ask the broker once; the file queue needs none and always answers."""
+    try:
+        with current_app.connection_for_write() as link:
+            link.ensure_connection(max_retries=1, timeout=2)
+    except (OperationalError, OSError):
+        return False
+    return True
