@@ -32,7 +32,8 @@ class Area(TextChoices):
 class Finding:
     """One reason. ``key`` is stable, so that a waiver can name it. A finding that does not block is shown all the same.
 
-    ``demand`` says what an acceptance criterion asks for; ``evidence_ids`` and ``evaluation_id`` point at what was judged.
+    ``demand`` says what an acceptance criterion asks for; ``evidence_ids`` and ``evaluation_id`` point at what was
+    judged.
     """
 
     key: str

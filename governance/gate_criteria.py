@@ -13,7 +13,6 @@ from governance.dossier import Dossier
 from governance.dossier_items import CriterionItem, EvidenceItem, Measure, RequirementItem
 from governance.findings import Area, Finding, FindingStatus
 from governance.metric_titles import title_of_metric
-from governance.metric_titles import title_of_metric
 from governance.models import Comparator, EvidenceKind
 
 CLAIM_TOLERANCE = 1e-6
@@ -68,11 +67,11 @@ def _judge_measure(measure: Measure, criterion: CriterionItem) -> tuple[str, str
         return FindingStatus.INCONCLUSIVE, _("Cannot be judged: %(why)s.") % {"why": measure.reason or _("undefined")}
     if measure.low is None or measure.high is None:
         met = _holds(measure.value, criterion)
-        return (FindingStatus.MET if met else FindingStatus.NOT_MET), _("Measured %(value)s over %(n)d rows.") % {
+        return (FindingStatus.MET if met else FindingStatus.NOT_MET), _("Measured %(value)s (among %(n)d rows).") % {
             "value": _number(measure.value),
             "n": measure.n,
         }
-    detail = _("Measured %(value)s, 95 %% interval %(low)s to %(high)s over %(n)d rows.") % {
+    detail = _("Measured %(value)s, 95 %% interval %(low)s to %(high)s (among %(n)d rows).") % {
         "value": _number(measure.value),
         "low": _number(measure.low),
         "high": _number(measure.high),
