@@ -17,7 +17,7 @@ from portal.actors import actor_of
 from portal.pages.forms.models import ConfirmForm, ReasonForm
 from portal.pages.forms.requirements import ProofOfConceptDecisionForm, ProofOfConceptForm, RequirementForm
 from portal.pages.perform import perform
-from portal.pages.views.models import get_model
+from portal.pages.views.models import get_model, show_proof_of_concept
 
 
 def to_tab(model: RegisteredModel, tab: str) -> HttpResponse:
@@ -182,4 +182,5 @@ def decide_proof_of_concept(request: HttpRequest, pk: int) -> HttpResponse:
         if decided is not None:
             messages.success(request, _("Recorded: %(decision)s.") % {"decision": decided.get_decision_display()})
             return to_tab(model, "proof-of-concept")
-    return render(request, "requirements/decide.html", {"model": model, "poc": poc, "form": form}, status=form.status)
+    context = show_proof_of_concept(request, model) | {"model": model, "poc": poc, "form": form}
+    return render(request, "requirements/decide.html", context, status=form.status)

@@ -180,6 +180,21 @@ def test_success_criterion_shows_what_the_evaluation_measured(ready_version, dev
     assert "0.9500" in page
 
 
+def test_decision_is_made_with_criteria_measurements_and_risks_in_sight(
+    ready_version, developer, administrator
+) -> None:
+    evaluation, model = ready_version.evaluations.get(kind="bias_audit"), ready_version.model
+    texts = {"problem_statement": "p", "risks": "Few data.", "open_questions": "", "revision": "1"}
+    judged = rows(SUCCESS | {"metric": "tpr", "evaluation": str(evaluation.pk)})
+    assert browse(developer).post(f"/models/{model.pk}/proof-of-concept/write/", texts | judged).status_code == 302
+    page = text_of(browse(administrator).get(f"/models/{model.pk}/proof-of-concept/decide/"))
+
+    assert "Better than calling by age" in page
+    assert "True positive rate · overall" in page
+    assert f'href="/evaluations/{evaluation.pk}/"' in page
+    assert "Few data." in page
+
+
 def test_author_does_not_decide_and_an_older_text_is_not_decided_on(model, developer, administrator) -> None:
     cast.record_go(model, developer=developer, administrator=administrator)
     address = f"/models/{model.pk}/proof-of-concept/decide/"
