@@ -8,6 +8,7 @@ import json
 import logging
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
@@ -67,9 +68,9 @@ def test_every_item_of_evidence_and_data_is_printed(printed: Printed):
     for item in printed.dossier.evidence:
         assert item.title in printed.text
         assert item.digest.removeprefix("sha256:")[:12] in printed.text
-    for item in printed.dossier.datasets:
-        assert f"{item.dataset} v{item.number}" in printed.text
-        assert item.digest.removeprefix("sha256:")[:12] in printed.text
+    for used in printed.dossier.datasets:
+        assert f"{used.dataset} v{used.number}" in printed.text
+        assert used.digest.removeprefix("sha256:")[:12] in printed.text
 
 
 def test_every_sign_off_is_printed_with_name_role_meaning_time_and_digest(printed: Printed):
@@ -191,7 +192,7 @@ def test_context_of_a_closed_gate_puts_the_gaps_first(model_with_go, developer, 
 
 
 def test_pdf_is_tagged_titled_and_in_a_language(printed: Printed):
-    root = printed.pdf.trailer["/Root"]
+    root: Any = printed.pdf.trailer["/Root"]
     assert root["/MarkInfo"]["/Marked"] == True  # noqa: E712 - pypdf's boolean object
     assert root["/StructTreeRoot"]["/Type"] == "/StructTreeRoot"
     assert root["/Lang"] == "en"
@@ -205,7 +206,8 @@ def test_pdf_is_tagged_titled_and_in_a_language(printed: Printed):
 
 def test_pdf_brings_its_fonts_and_links_nowhere(printed: Printed):
     fonts, links = set(), []
-    for page in printed.pdf.pages:
+    pages: Any = printed.pdf.pages
+    for page in pages:
         fonts |= {font["/BaseFont"] for font in page["/Resources"]["/Font"].values()}
         links += [note["/A"] for note in page.get("/Annots", []) if "/URI" in note.get("/A", {})]
     # Six letters and a plus sign: a subset of the font is inside.
