@@ -117,18 +117,23 @@ def _judge_proof_of_concept(dossier: Dossier) -> list[Finding]:
 def _judge_lineage(dossier: Dossier) -> list[Finding]:
     findings = []
     for role in dossier.policy.lineage:
-        used = [item for item in dossier.datasets if item.role == role]
-        detail = ", ".join(f"{item.dataset} v{item.number}" for item in used)
-        findings.append(
-            Finding(
-                f"lineage:{role}",
-                Area.LINEAGE,
-                _("%(role)s data") % {"role": DatasetRole(role).label},
-                FindingStatus.MET if used else FindingStatus.MISSING,
-                detail or _("No dataset version is declared in this role."),
-            )
-        )
+        status, detail = _judge_data(dossier, role)
+        title = _("%(role)s data") % {"role": DatasetRole(role).label}
+        findings.append(Finding(f"lineage:{role}", Area.LINEAGE, title, status, detail))
     return findings
+
+
+def _judge_data(dossier: Dossier, role: str) -> tuple[str, str]:
+    """Data must be declared, and what a model is tested on must not be what it was trained on."""
+    used = [item for item in dossier.datasets if item.role == role]
+    if not used:
+        return FindingStatus.MISSING, _("No dataset version is declared in this role.")
+    trained_on = {item.digest for item in dossier.datasets if item.role == DatasetRole.TRAINING}
+    seen_before = [item for item in used if role == DatasetRole.TEST and item.digest in trained_on]
+    names = ", ".join(f"{item.dataset} v{item.number}" for item in seen_before or used)
+    if seen_before:
+        return FindingStatus.NOT_MET, _("%(data)s is declared as training data as well.") % {"data": names}
+    return FindingStatus.MET, names
 
 
 def _judge_evidence(dossier: Dossier) -> list[Finding]:

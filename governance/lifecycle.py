@@ -44,9 +44,9 @@ def next_state(verb: str, state: str) -> State:
     try:
         return TRANSITIONS[verb, State(state)]
     except KeyError:
-        allowed = sorted(start.value for known, start in TRANSITIONS if known == verb)
+        allowed = [str(start.label) for known, start in TRANSITIONS if known == verb]
         if not allowed:
             raise ValueError(f"unknown lifecycle verb {verb!r}") from None
         raise TransitionNotAllowed(
-            f"This version is {state}; “{verb}” is possible only from {' or '.join(allowed)}."
+            f"This version is “{State(state).label}”; “{verb}” is possible only from “{'” or “'.join(allowed)}”."
         ) from None

@@ -40,8 +40,18 @@ EVIDENCE_FOR = {"bias_audit": "predictions", "explanation": "attributions"}
 ENDED = ("REJECTED", "RETIRED")
 LOOK_EVERY = 5.0
 
-out = Console()
-err = Console(stderr=True)
+PIPED_WIDTH = 200  # nobody wraps lines for a file or another program
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    console = Console(stderr=stderr)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    return console
+
+
+out = open_console()
+err = open_console(stderr=True)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 Arguments = ParamSpec("Arguments")
 

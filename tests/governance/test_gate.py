@@ -74,7 +74,7 @@ def make_dossier(**changes) -> Dossier:
         "proof_of_concept": items.ProofOfConceptItem("p", "", "", (), "go", "r", "Adele", SEEN),
         "requirements": (make_requirement(make_criterion()),),
         "datasets": tuple(
-            items.DatasetItem(role, n, "Data", n, "sha256:d", 400, "", "", "none", ())
+            items.DatasetItem(role, n, "Data", n, f"sha256:{n}", 400, "", "", "none", ())
             for n, role in enumerate(["training", "test"], 1)
         ),
         "derivations": (),
@@ -177,6 +177,12 @@ def test_judge_criterion_by_its_interval(measure, criterion, status):
 def test_judge_measure_on_other_data_does_not_count():
     audit = make_evaluation("bias_audit", [make_measure(0.9, 0.86, 0.93)], dataset_role="training")
     assert statuses(make_dossier(evaluations=(audit,)))["criterion:R-1.1"] == "MISSING"
+
+
+def test_judge_test_data_that_was_trained_on_closes():
+    training, test = make_dossier().datasets
+    dossier = make_dossier(datasets=(training, dataclasses.replace(test, digest=training.digest)))
+    assert [finding.key for finding in judge(dossier).closing] == ["lineage:test"]
 
 
 def test_judge_claim_alone_is_never_enough():

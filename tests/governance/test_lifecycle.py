@@ -39,7 +39,7 @@ def test_transitions_hold_no_other_verb():
 def test_next_state_refusal_says_from_where_it_is_possible():
     with pytest.raises(TransitionNotAllowed) as caught:
         next_state("promote", State.DRAFT)
-    assert caught.value.message == "This version is DRAFT; “promote” is possible only from APPROVED."
+    assert caught.value.message == "This version is “Draft”; “promote” is possible only from “Approved”."
 
 
 def test_next_state_unknown_verb_is_a_programming_error():

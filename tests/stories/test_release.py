@@ -66,7 +66,7 @@ def fill_signature(page: Page, portal: Portal, version: Version, password: str) 
 
 def submit_form(page: Page) -> None:
     page.locator("form[method=post]").filter(has=page.locator("input[name=password]")).locator(
-        "button[type=submit]"
+        "button[type=submit]:not(.pressed-by-enter)"
     ).click()
     page.wait_for_load_state()
 
