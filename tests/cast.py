@@ -186,18 +186,24 @@ def submit_all_evidence(version: ModelVersion, *, developer: User) -> dict[str, 
     return submitted
 
 
-def evaluate(version: ModelVersion, submitted: dict[str, Evidence], *, by: User) -> list[Evaluation]:
-    """Have the bias audit and the explanation made, here and now."""
+def request_evaluations(version: ModelVersion, submitted: dict[str, Evidence], *, by: User) -> list[Evaluation]:
+    """Ask for the bias audit and the explanation."""
     specs = {"bias_audit": ("predictions", PREDICTIONS_SPEC), "explanation": ("attributions", ATTRIBUTIONS_SPEC)}
-    made = []
-    for kind, (evidence_kind, spec) in specs.items():
-        evaluation = evaluations.request_evaluation(
+    return [
+        evaluations.request_evaluation(
             version, kind=kind, evidence=submitted[evidence_kind], spec=spec, actor=acting(by)
         )
+        for kind, (evidence_kind, spec) in specs.items()
+    ]
+
+
+def evaluate(version: ModelVersion, submitted: dict[str, Evidence], *, by: User) -> list[Evaluation]:
+    """Have the bias audit and the explanation made, here and now."""
+    made = request_evaluations(version, submitted, by=by)
+    for evaluation in made:
         runner.run(evaluation.pk)
         evaluation.refresh_from_db()
         assert evaluation.status == "SUCCEEDED", evaluation.failure
-        made.append(evaluation)
     return made
 
 

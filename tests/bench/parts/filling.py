@@ -6,18 +6,20 @@ Runs inside a portal's own environment (`manage.py shell`); only benches use it.
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 
 from django.db import transaction
 
 from governance import auditlog
-from governance.actions import catalog, people
+from governance.actions import catalog, people, signoff
 from governance.actors import Actor
 from governance.auditlog import Subject
 from governance.canonical import canonical_bytes, canonical_digest
 from governance.merkle import Frontier, leaf_hash
 from governance.models import (
     AuditLogEntry,
+    Evaluation,
     Evidence,
     LogHead,
     LogNode,
@@ -43,9 +45,23 @@ def open_portal() -> None:
     administrator = cast.make_member("adele", "Adele Brandt", project, Role.ADMINISTRATOR, by=root)
     model = cast.register_model(project, developer)
     cast.record_go(model, developer=developer, administrator=administrator)
-    version = cast.make_ready_version(model, developer=developer)
+    version = cast.register_version(model, developer)
+    submitted = cast.submit_all_evidence(version, developer=developer)
+    wait_for_worker(cast.request_evaluations(version, submitted, by=developer))
+    signoff.submit_version(version, actor=cast.acting(developer))
     _token, secret = people.create_token(name="bench", scopes=SCOPES, days=1, actor=cast.acting(developer))
     print(json.dumps({"version": version.pk, "model": model.pk, "token": secret, "password": cast.PASSWORD}))
+
+
+def wait_for_worker(asked: list[Evaluation]) -> None:
+    """The portal's own worker computes them."""
+    until = time.monotonic() + 120
+    for evaluation in asked:
+        while not evaluation.is_finished:
+            assert time.monotonic() < until, "the worker does not answer"
+            time.sleep(0.1)
+            evaluation.refresh_from_db()
+        assert evaluation.status == "SUCCEEDED", evaluation.failure
 
 
 def fill(rows: int) -> None:
