@@ -16,7 +16,8 @@ PAGES = [
     *("/", "/models/", "/models/{model}/", "/log/", "/log/8/", "/datasets/", "/reports/", "/tokens/", "/projects/"),
     *(f"/versions/{{version}}/?tab={tab}" for tab in ("gate", "requirements", "evidence", "audits", "explanations")),
     *(f"/versions/{{version}}/?tab={tab}" for tab in ("lineage", "sign-offs", "reports", "log")),
-    *("/versions/{version}/evidence/new/", "/versions/{version}/evaluations/new/", "/evaluations/1/", "/evaluations/2/"),
+    *("/versions/{version}/evidence/new/", "/versions/{version}/evaluations/new/"),
+    *("/evaluations/1/", "/evaluations/2/"),
     *("/evidence/1/", "/api/v1/models", "/api/v1/model-versions/{version}/dossier", "/api/v1/schema/"),
     *("/api/v1/model-versions/{version}/gate", "/api/v1/log/entries", "/api/v1/metrics"),
 ]
