@@ -59,11 +59,13 @@ checks:
 	$(IN_VENV) manage.py check --deploy --fail-level WARNING
 	$(IN_VENV) manage.py makemigrations --check --dry-run
 
+PYTEST := $(IN_VENV) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
 test-sqlite:
-	$(IN_VENV) -m pytest -n $(JOBS) --dist loadfile
+	$(PYTEST)
 
 test-postgres:
-	$(IN_VENV) tools/servers.py -- $(IN_VENV) -m pytest -n $(JOBS) --dist loadfile
+	$(IN_VENV) tools/servers.py -- $(PYTEST)
 
 test: prepare-test
 	@$(MAKE) --no-print-directory lint checks

@@ -59,21 +59,16 @@ def test_killed_parts_come_back_and_a_killed_whole_starts_again(
     assert portal.is_answering() is True
 
 
-def test_second_portal_on_the_same_data_is_refused(new_portal: Callable[..., Portal]) -> None:
-    portal = new_portal()
-    portal.start("--prepare")
-    refused = portal.manage("serve", check=False)
+def test_second_portal_on_the_same_data_is_refused(running_portal: Portal) -> None:
+    refused = running_portal.manage("serve", check=False)
     assert refused.returncode == 1
-    assert f"A portal already runs on the data folder {portal.data}" in refused.stderr
+    assert f"A portal already runs on the data folder {running_portal.data}" in refused.stderr
     assert "make run DATA=... PORT=..." in refused.stderr
 
 
-def test_taken_port_is_refused_with_the_remedy(new_portal: Callable[..., Portal]) -> None:
-    first = new_portal()
-    first.start("--prepare")
-    port = int(first.url.rsplit(":", 1)[1])
-    second = new_portal(PORT=str(port))
-    refused = second.manage("serve", "--prepare", check=False)
+def test_taken_port_is_refused_with_the_remedy(running_portal: Portal, new_portal: Callable[..., Portal]) -> None:
+    port = int(running_portal.url.rsplit(":", 1)[1])
+    refused = new_portal(PORT=str(port)).manage("serve", "--prepare", check=False)
     assert refused.returncode == 1
     assert f"Choose another one: make run PORT={port + 1}" in refused.stderr
 
