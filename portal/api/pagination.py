@@ -29,7 +29,9 @@ class KeysetPagination(BasePagination):
         last = request.query_params.get("cursor")
         if last is not None:
             queryset = queryset.filter(pk__lt=read_cursor(last))
-        rows = list(queryset.order_by("-pk")[: limit + 1])
+        # The keys are found in an index first: a long log is not read and sorted to show a page of it.
+        newest = queryset.order_by("-pk").values("pk")[: limit + 1]
+        rows = list(queryset.filter(pk__in=newest).order_by("-pk"))
         if len(rows) > limit:
             here = request.build_absolute_uri()
             self.next_url = replace_query_param(here, "cursor", make_cursor(rows[limit - 1].pk))
