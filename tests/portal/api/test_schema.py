@@ -165,12 +165,9 @@ def test_the_documentation_is_drawn_under_the_strict_policy(running_portal: Port
         sign_in(page, "docs-reader", "seven quiet rivers run")
         answer = page.goto("/api/v1/docs/")
         assert answer is not None
-        policy = answer.headers["content-security-policy"]
-        assert ("script-src 'self';" in policy, "style-src 'self';" in policy, "unsafe" in policy) == (
-            True,
-            True,
-            False,
-        )
+        policy = {part.strip() for part in answer.headers["content-security-policy"].split(";")}
+        assert {"script-src 'self'", "style-src 'self'"} <= policy
+        assert not any("unsafe" in part for part in policy)
         page.wait_for_selector(".opblock")
         assert page.locator(".opblock").count() == len(
             {(route.name, route.method) for route in ROUTES}
