@@ -32,6 +32,7 @@ OLDEST_PYTHON = (3, 11)
 LOG_TAIL_LINES = 25
 
 DEBIAN_RUN = (
+    "bubblewrap",
     "libpango-1.0-0",
     "libpangoft2-1.0-0",
     "libharfbuzz-subset0",
