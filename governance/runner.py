@@ -31,7 +31,7 @@ EVIDENCE_FOR: dict[str, str] = {
 def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
     """Let the laboratory check a specification before it is queued. Raises ``InvalidInput`` naming the key."""
     # Imported here: the laboratory's checks are light, but nothing else of it may reach a web process.
-    from audits.explanation_spec import check_explanation_spec
+    from audits.explanations.spec import check_explanation_spec
     from audits.spec import check_spec as check_bias_spec
 
     try:
@@ -90,10 +90,10 @@ def _compute(evaluation: Evaluation) -> dict[str, Any]:
 
     # Imported here: pandas, fairlearn and the column engine cost a web process 200 MB.
     if evaluation.kind == EvaluationKind.BIAS_AUDIT:
-        from audits.bias import run_bias_audit
+        from audits.bias.audit import run_bias_audit
 
         return run_bias_audit(path, evaluation.spec, progress=tell)
-    from audits.explain import run_explanation
+    from audits.explanations.explain import run_explanation
 
     predictions = _checked_path(evaluation.predictions) if evaluation.predictions else None
     return run_explanation(path, evaluation.spec, predictions=predictions, progress=tell)
@@ -134,7 +134,7 @@ def _log(evaluation: Evaluation, type: str, data: dict[str, Any], *, reason: str
 def vocabulary() -> list[dict[str, str]]:
     """What the laboratory can measure: name, title, direction and definition of every metric and disparity."""
     # These two modules of the laboratory import nothing heavy.
-    from audits.disparities import DISPARITIES
+    from audits.bias.disparities import DISPARITIES
     from audits.metrics import EXPLANATION_METRICS, METRICS
 
     known: list[Any] = [*METRICS.values(), *DISPARITIES.values(), *EXPLANATION_METRICS.values()]
@@ -154,7 +154,7 @@ def charts(evaluation: Evaluation, theme: Literal["light", "dark", "print"]) -> 
 
 def chart_colours() -> dict[str, str]:
     """Light colour -> its dark counterpart, so that one drawing serves both themes of a page."""
-    from audits.chart_frame import THEMES
+    from audits.charts.frame import THEMES
 
     light, dark = asdict(THEMES["light"]), asdict(THEMES["dark"])
     return {light[name]: dark[name] for name in light}

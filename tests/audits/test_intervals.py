@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audits import bias, intervals, populations
-from audits.bias import bias_audit
-from audits.comparisons import Comparer
-from audits.groupings import Resampler, Settings, measure_group, tally_groups
+from audits import intervals, populations
+from audits.bias import audit as bias
+from audits.bias.audit import bias_audit
+from audits.bias.comparisons import Comparer
+from audits.bias.groupings import Resampler, Settings, measure_group, tally_groups
+from audits.bias.results import Estimate
 from audits.intervals import (
     Z_95,
     Bounded,
@@ -30,8 +32,7 @@ from audits.intervals import (
     subtract,
     wilson,
 )
-from audits.results import Estimate
-from tests.audits.tables import make_cells
+from tests.audits.samples import make_cells
 
 
 @pytest.mark.parametrize("module", [bias, intervals, populations], ids=lambda module: module.__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audits.disparities import DISPARITIES, DisparityDefinition
+from audits.bias.disparities import DISPARITIES, DisparityDefinition
 from audits.metrics import EXPLANATION_METRICS, METRICS, SHARES, Counts, Metric, divide
 
 DIRECTIONS = {"higher", "lower", "closer to 0", "closer to 1", "neither"}
@@ -54,14 +54,14 @@ def test_divide_by_nothing_is_not_a_number() -> None:
     [
         "errors",
         "metrics",
-        "disparities",
+        "bias.disparities",
         "spec",
-        "explanation_spec",
+        "explanations.spec",
         "populations",
-        "measures",
-        "results",
-        "bias",
-        "explain",
+        "bias.measures",
+        "bias.results",
+        "bias.audit",
+        "explanations.explain",
         "charts",
     ],
 )

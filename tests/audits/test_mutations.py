@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from audits.bias import run_bias_audit
+from audits.bias.audit import run_bias_audit
 from audits.errors import BadInput
-from audits.explain import run_explanation
-from tests.audits.tables import SPEC, write, write_parquet
+from audits.explanations.explain import run_explanation
+from tests.audits.samples import SPEC, write, write_parquet
 
 COUNT = 40
 ROWS = "".join(

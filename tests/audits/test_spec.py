@@ -6,7 +6,7 @@ import pytest
 
 from audits.errors import BadInput
 from audits.spec import AuditSpec, check_spec
-from tests.audits.tables import SPEC, list_cases, needs_devset
+from tests.audits.samples import SPEC, list_cases, needs_devset
 
 LABEL_METRICS = (
     "selection_rate", "base_rate", "tpr", "fnr", "fpr", "tnr", "precision", "npv", "accuracy", "f1",

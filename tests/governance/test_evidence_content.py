@@ -19,7 +19,7 @@ from governance.evidence_content import (
 )
 from governance.exceptions import InvalidInput
 from governance.models import EvidenceKind
-from tests.audits.tables import find_devset, needs_devset
+from tests.audits.samples import find_devset, needs_devset
 
 LOAD = {"requests": 100, "p50_ms": 1, "p95_ms": 2.5, "p99_ms": 2.5, "error_rate": 0}
 ARMS = {"control_n": 10, "control_mean": 0.5, "treatment_n": 12, "treatment_mean": 0.75}

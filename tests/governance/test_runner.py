@@ -16,7 +16,7 @@ from governance.dossier import collect
 from governance.gate import judge
 from governance.models import AuditLogEntry, Evaluation, WorkStatus
 from tests import cast
-from tests.audits.tables import find_devset, needs_devset
+from tests.audits.samples import find_devset, needs_devset
 
 GOOD = cast.make_predictions(40).decode()
 ATTRIBUTIONS = cast.make_attributions(40).decode()

@@ -18,7 +18,7 @@ from governance.exceptions import InvalidInput, NotPermitted, StoreUnavailable, 
 from governance.gate import judge
 from governance.models import AuditLogEntry, Evidence, StoredFile
 from tests import cast
-from tests.audits.tables import find_devset, needs_devset
+from tests.audits.samples import find_devset, needs_devset
 
 METRICS = {"metrics": [{"name": "accuracy", "value": 0.9}]}
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - a time without a zone is the case

@@ -1,0 +1,255 @@
+"""The bias audit: rates by group, disparities between groups, and how sure they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from audits.bias.comparisons import Comparer, read_like_fairlearn
+from audits.bias.groupings import (
+    Resampler,
+    Settings,
+    compute_frame,
+    measure_group,
+    tally_groups,
+)
+from audits.bias.impact import find_impact_ratios, find_scoring_rates
+from audits.bias.notes import write_notes
+from audits.bias.record import describe_run, to_json
+from audits.bias.results import BiasAudit, Group, Grouping
+from audits.counting.cells import Cells
+from audits.counting.reduction import reduce_to_cells
+from audits.errors import BadInput
+from audits.intervals import find_z
+from audits.metrics import METRICS
+from audits.spec import (
+    DEFAULT_DRAWS,
+    DEFAULT_LEVEL,
+    DEFAULT_MINIMUM_GROUP_SIZE,
+    check_spec,
+)
+from audits.tables.frames import LIMITS, Limits, read_predictions
+
+ALL_SUBSETS_UP_TO = 3
+
+Progress = Callable[[float, str], None]
+
+
+def bias_audit(
+    cells: Cells,
+    *,
+    sensitive_features: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    reference: Mapping[str, str] | None = None,
+    minimum_group_size: int = DEFAULT_MINIMUM_GROUP_SIZE,
+    level: float = DEFAULT_LEVEL,
+    draws: int = DEFAULT_DRAWS,
+    random_state: int = 0,
+    scoring: bool = False,
+) -> BiasAudit:
+    """Measure every metric for every group, and what sets the groups apart.
+
+    Each sensitive feature is looked at alone and in combination with the others (all
+    combinations of up to three features; of more, pairs and all together).
+
+    Parameters
+    ----------
+    cells : Cells
+        From `reduction.reduce_to_cells` or `Cells.from_json`.
+    sensitive_features : sequence of str, optional
+        Features of the cells; all of them where not given.
+    metrics : sequence of str, optional
+        Names in `METRICS`; all the cells allow where not given.
+    reference : mapping, optional
+        Feature to the value of the reference group.
+    minimum_group_size : int
+        Groups with fewer rows are reported and marked; they cannot meet a criterion.
+    level : float
+        Confidence level of every interval.
+    draws : int
+        Resamples where no closed form is right.
+    random_state : int
+        The seed of the resampling.
+    scoring : bool
+        Whether to report scoring rates (needs scores).
+
+    Returns
+    -------
+    BiasAudit
+
+    Examples
+    --------
+    >>> from audits.counting.cells import Cell, Cells
+    >>> rows = tuple(
+    ...     Cell((sex,), label, prediction, count, float(count), float(count))
+    ...     for sex, label, prediction, count in [
+    ...         ("f", 0, 0, 30), ("f", 1, 1, 20), ("m", 0, 1, 10), ("m", 1, 1, 40)
+    ...     ]
+    ... )
+    >>> audit = bias_audit(Cells(("sex",), "1", rows, weighted=False, rows_read=100))
+    >>> audit.overall.estimates["selection_rate"].value
+    0.7
+    >>> audit.groupings[0].disparities["demographic_parity_ratio"].value
+    0.4
+    """
+    features = tuple(sensitive_features or cells.sensitive_features)
+    names = tuple(metrics or _available_metrics(cells))
+    settings = Settings(names, minimum_group_size, level, find_z(level), draws, random_state)
+    _check_reference(cells, reference or {})
+    resampler = Resampler(cells, settings)
+    overall = _measure_everybody(cells, settings)
+    groupings = [
+        _measure_grouping(cells, subset, reference or {}, settings, resampler, scoring)
+        for subset in list_subsets(features)
+    ]
+    return BiasAudit(
+        sensitive_features=features,
+        metrics=names,
+        overall=overall,
+        groupings=tuple(groupings),
+        notes=write_notes(cells, overall, groupings, settings),
+        minimum_group_size=minimum_group_size,
+        level=level,
+        draws=draws,
+        random_state=random_state,
+        is_weighted=cells.weighted,
+        median_score=cells.scores.median() if scoring and cells.scores else None,
+    )
+
+
+def list_subsets(features: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return the combinations of features to look at, all together last.
+
+    >>> list_subsets(("sex", "age"))
+    [('sex',), ('age',), ('sex', 'age')]
+    """
+    sizes = range(1, len(features) + 1)
+    if len(features) > ALL_SUBSETS_UP_TO:
+        sizes = (1, 2, len(features))  # type: ignore[assignment]
+    return [subset for size in sizes for subset in combinations(features, size)]
+
+
+def _available_metrics(cells: Cells) -> tuple[str, ...]:
+    return tuple(name for name, metric in METRICS.items() if metric.needs == "label" or cells.scores is not None)
+
+
+def _check_reference(cells: Cells, reference: Mapping[str, str]) -> None:
+    """Check that the reference value of every feature occurs."""
+    for name, value in reference.items():
+        place = cells.sensitive_features.index(name)
+        found = sorted({cell.group[place] for cell in cells.rows})
+        if value not in found:
+            shown = ", ".join(repr(text[:40]) for text in found[:10])
+            raise BadInput(f"no row has the reference value {value[:60]!r}; found {shown}", column=name)
+
+
+def _measure_grouping(
+    cells: Cells,
+    features: tuple[str, ...],
+    reference: Mapping[str, str],
+    settings: Settings,
+    resampler: Resampler,
+    scoring: bool,
+) -> Grouping:
+    """Measure one combination of features."""
+    places = [cells.sensitive_features.index(name) for name in features]
+    groups = _measure_groups(cells, features, places, settings)
+    names = [group.values for group in groups]
+    comparer = Comparer(features, groups, settings, lambda: resampler.draw(features, names))
+    spread, disparities = comparer.compare()
+    base = tuple(reference[name] for name in features if name in reference)
+    has_base = len(base) == len(features) and base in names
+    ratios, top = find_impact_ratios(groups, settings)
+    return Grouping(
+        features=features,
+        groups=groups,
+        spread=spread,
+        disparities=disparities,
+        fairlearn_reading=read_like_fairlearn(groups, disparities),
+        impact_ratios=ratios,
+        highest_groups=top,
+        reference=base if has_base else None,
+        versus_reference=comparer.compare_to_reference(base) if has_base else {},
+        scoring=find_scoring_rates(cells.scores, places) if scoring and cells.scores else (),
+    )
+
+
+def _measure_groups(
+    cells: Cells, features: tuple[str, ...], places: Sequence[int], settings: Settings
+) -> tuple[Group, ...]:
+    """Return every group of some features."""
+    marginal = cells.marginal(features)
+    by_group, _ = compute_frame(marginal, settings.label_metrics)
+    summaries = cells.scores.summarise(places) if cells.scores is not None else {}
+    return tuple(
+        measure_group(values, tally, by_group[values], summaries.get(values), settings)
+        for values, tally in tally_groups(marginal).items()
+    )
+
+
+def _measure_everybody(cells: Cells, settings: Settings) -> Group:
+    """Return the group of all rows."""
+    _, overall = compute_frame(cells.marginal(cells.sensitive_features[:1]), settings.label_metrics)
+    summaries = cells.scores.summarise([]) if cells.scores is not None else {}
+    total = tally_groups(cells.marginal(()))[()]
+    return measure_group((), total, overall, summaries.get(()), settings)
+
+
+def run_bias_audit(
+    path: Path,
+    spec: Mapping[str, Any],
+    *,
+    limits: Limits = LIMITS,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Audit a prediction file as a specification says; the one door for other programs.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet.
+    spec : mapping
+        The JSON document checked by `spec.check_spec`.
+    limits : Limits
+        What the file may ask of the machine.
+    progress : callable, optional
+        Called with (share done, what is being done).
+
+    Returns
+    -------
+    dict
+        JSON-ready, `format` "countersign/bias-audit/1". No NaN: undefined numbers are null with
+        a reason.
+
+    Raises
+    ------
+    BadInput
+        Naming the key, column, row or limit.
+    """
+    report = progress or _ignore_progress
+    checked = check_spec(dict(spec))
+    report(0.0, "checking the file")
+    file = read_predictions(Path(path), checked, limits=limits)
+    report(0.3, "counting")
+    cells = reduce_to_cells(file, checked, limits=limits)
+    report(0.6, "measuring")
+    audit = bias_audit(
+        cells,
+        metrics=checked.metrics,
+        reference=checked.reference,
+        minimum_group_size=checked.minimum_group_size,
+        level=checked.level,
+        draws=checked.draws,
+        random_state=checked.seed,
+        scoring=checked.scoring,
+    )
+    report(0.9, "recording")
+    document = to_json(audit, cells, checked, describe_run(file, checked.seed))
+    report(1.0, "done")
+    return document
+
+
+def _ignore_progress(share: float, step: str) -> None:
+    """Do nothing: nobody asked to be told."""

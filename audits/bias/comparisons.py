@@ -1,0 +1,319 @@
+"""Compare the groups of one grouping: spreads, disparities, groups against a reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from audits.bias.disparities import DISPARITIES, REFERENCE_DIFFERENCES, REFERENCE_RATIOS
+from audits.bias.groupings import Settings
+from audits.bias.results import Estimate, Group, Spread
+from audits.intervals import (
+    Bounded,
+    Interval,
+    add,
+    divide_bounded,
+    fold_difference,
+    fold_ratio,
+    katz_log,
+    range_interval,
+    range_ratio_interval,
+    subtract,
+)
+from audits.metrics import METRICS, SHARES, Counts
+from audits.populations import name_group
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FAIRLEARN_ZEROS = ("tpr", "fnr", "fpr", "tnr", "precision")
+"""Metrics that fairlearn and scikit-learn take as 0 where the denominator is empty."""
+
+ONE_GROUP = "only one group: nothing to compare"
+BY_DEFINITION = "by definition"
+
+Draw = Callable[[], Counts]
+
+
+class Comparer:
+    """Compares the groups of one grouping; draws are made only where they are needed."""
+
+    def __init__(self, features: tuple[str, ...], groups: Sequence[Group], settings: Settings, draw: Draw) -> None:
+        self._features = features
+        self._groups = groups
+        self._settings = settings
+        self._draw = draw
+        self._drawn: Counts | None = None
+
+    def compare(self) -> tuple[dict[str, Spread], dict[str, Estimate]]:
+        """Return (spread of every metric, every named disparity)."""
+        spread = {name: self._spread_metric(name) for name in self._settings.metrics}
+        disparities = {}
+        for name, definition in DISPARITIES.items():
+            if definition.kind == "to reference" or not set(definition.needs) <= set(spread):
+                continue
+            parts = [spread[metric] for metric in definition.needs]
+            if definition.kind == "ratio":
+                disparities[name] = _combine([part.ratio for part in parts], "lowest")
+            elif definition.kind == "difference":
+                disparities[name] = _combine([part.difference for part in parts], "highest")
+            else:
+                disparities[name] = _combine([part.difference for part in parts], "mean")
+        return spread, disparities
+
+    def _spread_metric(self, name: str) -> Spread:
+        defined = [group for group in self._groups if group.estimates[name].value is not None]
+        values = [_value(group, name) for group in defined]
+        if not values:
+            nothing = Estimate(None, reason="undefined: the rate is undefined in every group")
+            return Spread(None, None, nothing, nothing)
+        reason = self._find_reason(name)
+        lowest, highest = min(values), max(values)
+        difference = ratio = None
+        if len(defined) == 2:
+            difference, ratio = self._compare_pair(name, defined)
+        elif len(defined) > 2:
+            difference, ratio = self._compare_many(name, defined)
+        ratio_estimate = Estimate(None, reason=_ratio_gap(lowest, highest))
+        if highest > 0 and lowest >= 0:
+            ratio_estimate = bound_estimate(lowest / highest, ratio, reason)
+        return Spread(lowest, highest, bound_estimate(highest - lowest, difference, reason), ratio_estimate)
+
+    def _find_reason(self, name: str) -> str | None:
+        """Return why a comparison of this metric cannot meet a criterion; None where it can."""
+        if len(self._groups) == 1:
+            return ONE_GROUP
+        reasons = []
+        small = [group for group in self._groups if group.is_small]
+        if small:
+            size = self._settings.minimum_group_size
+            reasons.append(f"group below minimum size {size}: {self._list_groups(small)}")
+        undefined = [group for group in self._groups if group.estimates[name].value is None]
+        if undefined:
+            reasons.append(f"{name} is undefined for {self._list_groups(undefined)}")
+        return "; ".join(reasons) or None
+
+    def _list_groups(self, groups: Sequence[Group]) -> str:
+        shown = ", ".join(name_group(self._features, group.values) for group in groups[:3])
+        return shown if len(groups) <= 3 else f"{shown} and {len(groups) - 3} more"
+
+    def _compare_pair(self, name: str, pair: Sequence[Group]) -> tuple[Interval | None, Interval | None]:
+        """Return closed-form limits of difference and ratio between two groups."""
+        bounds = [_bound(group, name) for group in pair]
+        if bounds[0] is None or bounds[1] is None:
+            return None, None
+        difference = fold_difference(subtract(bounds[0], bounds[1]))
+        if max(bounds[0].value, bounds[1].value) <= 0 or min(bounds[0].low, bounds[1].low) < 0:
+            return difference, None
+        ordered = sorted(pair, key=lambda group: _value(group, name))
+        ratio = divide_groups(name, ordered[0], ordered[1], self._settings.z)
+        return difference, fold_ratio(ratio) if ratio else None
+
+    def _compare_many(self, name: str, groups: Sequence[Group]) -> tuple[Interval | None, Interval | None]:
+        """Return limits of difference and ratio over three or more groups by resampling.
+
+        Never narrower than the closed form for the two groups furthest apart: where nobody or
+        everybody is counted, resampling shows no variation at all.
+        """
+        import numpy as np
+
+        bounds = [_bound(group, name) for group in groups]
+        known = [bound for bound in bounds if bound is not None]
+        if len(known) < len(groups):
+            return None, None
+        values = np.array([bound.value for bound in known])
+        drawn = self._draw_metric(name, groups, known)
+        top = max(known, key=lambda bound: (bound.value, bound.high))
+        bottom = min(known, key=lambda bound: (bound.value, bound.low))
+        difference = range_interval(values, drawn, self._settings.level)
+        pair = subtract(top, bottom)
+        difference = difference._replace(
+            low=max(0.0, min(difference.low, pair.low)), high=max(difference.high, pair.high)
+        )
+        if top.value <= 0 or bottom.low < 0:
+            return difference, None
+        ratio = range_ratio_interval(values, drawn, self._settings.level)
+        pair = divide_bounded(bottom, top)
+        # A lowest rate of 0 is 0 in every resample; only the closed form knows its limit.
+        high = pair.high if bottom.value == 0 else max(ratio.high, pair.high)
+        return difference, ratio._replace(low=min(ratio.low, pair.low), high=min(1.0, high))
+
+    def _draw_metric(self, name: str, groups: Sequence[Group], bounds: Sequence[Bounded]) -> NDArray[np.float64]:
+        """Return resampled values of a metric: draws x groups."""
+        import numpy as np
+
+        compute = METRICS[name].compute
+        if compute is None:
+            # Scores are not in the cells: draw each group's value from its own interval.
+            generator = np.random.default_rng(self._settings.random_state)
+            deviation = [(bound.high - bound.low) / (2 * self._settings.z) for bound in bounds]
+            centre = [bound.value for bound in bounds]
+            size = (self._settings.draws, len(bounds))
+            drawn = generator.normal(centre, deviation, size=size)
+            return np.clip(drawn, 0.0, 1.0) if name == "auc" else drawn
+        if self._drawn is None:
+            self._drawn = self._draw()
+        places = [self._groups.index(group) for group in groups]
+        return np.asarray(compute(self._drawn))[:, places]
+
+    def compare_to_reference(self, reference: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, Estimate]]:
+        """Return differences and ratios of every group against a named one."""
+        base = next(group for group in self._groups if group.values == reference)
+        return {group.values: self._compare_with(group, base, group.values == reference) for group in self._groups}
+
+    def _compare_with(self, group: Group, base: Group, is_base: bool) -> dict[str, Estimate]:
+        found = {}
+        small = group.is_small or base.is_small
+        size = self._settings.minimum_group_size
+        reason = f"group below minimum size {size}" if small else None
+        for name in REFERENCE_DIFFERENCES:
+            if name in self._settings.metrics:
+                found[f"{name}_minus_reference"] = _minus(group, base, name, is_base, reason)
+        for name in REFERENCE_RATIOS:
+            if name in self._settings.metrics:
+                z = self._settings.z
+                found[f"{name}_over_reference"] = _over(group, base, name, is_base, reason, z)
+        return found
+
+
+def _value(group: Group, name: str) -> float:
+    value = group.estimates[name].value
+    return math.nan if value is None else value
+
+
+def _bound(group: Group, name: str) -> Bounded | None:
+    found = group.estimates[name]
+    if found.value is None or found.low is None or found.high is None:
+        return None
+    return Bounded(found.value, found.low, found.high)
+
+
+def bound_estimate(value: float, interval: Interval | None, reason: str | None) -> Estimate:
+    if interval is None:
+        return Estimate(value, reason=reason or "no interval can be given")
+    high = interval.high if math.isfinite(interval.high) else None
+    return Estimate(value, interval.low, high, interval.method, reason)
+
+
+def _ratio_gap(lowest: float, highest: float) -> str:
+    if lowest < 0:
+        return "undefined: a ratio of values that can be negative says nothing"
+    return f"undefined: the highest value is {highest:g}"
+
+
+def _combine(parts: Sequence[Estimate], how: str) -> Estimate:
+    """Return one estimate from those of several metrics (equalized odds: TPR and FPR).
+
+    A ratio that is undefined is passed over; a difference that is undefined leaves the whole
+    undefined. The reasons of all parts are kept.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    reasons = dict.fromkeys(part.reason for part in parts if part.reason)
+    reason = "; ".join(reasons) or None
+    defined = [part for part in parts if part.value is not None]
+    if not defined or (len(defined) < len(parts) and how != "lowest"):
+        return Estimate(None, reason=reason)
+    if how == "mean":
+        return _average(defined, reason)
+    choose = max if how == "highest" else min
+    value = choose(part.value for part in defined if part.value is not None)
+    lows = [part.low for part in defined]
+    highs = [part.high for part in defined]
+    if None in lows or None in highs:
+        return Estimate(value, reason=reason)
+    low = choose(low for low in lows if low is not None)
+    high = choose(high for high in highs if high is not None)
+    return Estimate(value, low, high, defined[0].method, reason)
+
+
+def _average(parts: Sequence[Estimate], reason: str | None) -> Estimate:
+    """Return the mean of two independent estimates (they are about different rows)."""
+    bounds = []
+    for part in parts:
+        if part.value is None or part.low is None or part.high is None:
+            value = math.fsum(part.value or 0.0 for part in parts) / len(parts)
+            return Estimate(value, reason=reason)
+        bounds.append(Bounded(part.value / 2, part.low / 2, part.high / 2))
+    low, high, _ = add(bounds[0], bounds[1])
+    return Estimate(bounds[0].value + bounds[1].value, max(low, 0.0), high, "mover", reason)
+
+
+def divide_groups(name: str, group: Group, base: Group, z: float) -> Interval | None:
+    """Return limits of the ratio of a metric between two groups.
+
+    Katz's log method for shares of whole rows; MOVER where a count is 0, rows are weighted or the
+    metric is not a share.
+    """
+    share = SHARES.get(name)
+    if share is not None and group.counts == group.weights:
+        counts, others = Counts(*group.counts), Counts(*base.counts)
+        interval = katz_log(share.part(counts), share.whole(counts), share.part(others), share.whole(others), z)
+        if interval is not None:
+            return interval
+    first, second = _bound(group, name), _bound(base, name)
+    if first is None or second is None or second.value <= 0:
+        return None
+    return divide_bounded(first, second)
+
+
+def _minus(group: Group, base: Group, name: str, is_base: bool, reason: str | None) -> Estimate:
+    first, second = _bound(group, name), _bound(base, name)
+    if first is None or second is None:
+        return Estimate(None, reason=f"undefined: {name} is undefined for one of the two groups")
+    if is_base:
+        return Estimate(0.0, 0.0, 0.0, BY_DEFINITION, reason)
+    low, high, method = subtract(first, second)
+    return Estimate(first.value - second.value, low, high, method, reason)
+
+
+def _over(group: Group, base: Group, name: str, is_base: bool, reason: str | None, z: float) -> Estimate:
+    first, second = _bound(group, name), _bound(base, name)
+    if first is None or second is None:
+        return Estimate(None, reason=f"undefined: {name} is undefined for one of the two groups")
+    if second.value == 0:
+        return Estimate(None, reason=f"undefined: {name} of the reference group is 0")
+    if is_base:
+        return Estimate(1.0, 1.0, 1.0, BY_DEFINITION, reason)
+    return bound_estimate(first.value / second.value, divide_groups(name, group, base, z), reason)
+
+
+def read_like_fairlearn(groups: Sequence[Group], disparities: Mapping[str, Estimate]) -> dict[str, float | None] | None:
+    """Return the disparities with undefined rates counted as 0; None where nothing changes."""
+    values: dict[str, list[float]] = {}
+    for name in groups[0].estimates:
+        found = [group.estimates[name].value for group in groups]
+        if name in FAIRLEARN_ZEROS:
+            values[name] = [0.0 if value is None else value for value in found]
+        else:
+            values[name] = [value for value in found if value is not None]
+    reading: dict[str, float | None] = {}
+    for name in disparities:
+        definition = DISPARITIES[name]
+        parts = [
+            _plain_ratio(values[metric]) if definition.kind == "ratio" else _plain_difference(values[metric])
+            for metric in definition.needs
+        ]
+        known = [part for part in parts if part is not None]
+        if not known:
+            reading[name] = None
+        elif definition.kind == "mean difference":
+            reading[name] = math.fsum(known) / len(known)
+        else:
+            reading[name] = min(known) if definition.kind == "ratio" else max(known)
+    differs = any(
+        (reading[name] is None) != (found.value is None)
+        or (found.value is not None and abs(found.value - (reading[name] or 0.0)) > 1e-12)
+        for name, found in disparities.items()
+    )
+    return reading if differs else None
+
+
+def _plain_difference(values: Sequence[float]) -> float | None:
+    return max(values) - min(values) if values else None
+
+
+def _plain_ratio(values: Sequence[float]) -> float | None:
+    return min(values) / max(values) if values and max(values) > 0 and min(values) >= 0 else None

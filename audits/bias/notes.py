@@ -1,0 +1,147 @@
+"""What the reader of a bias audit must know beside the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from audits.bias.groupings import Settings
+from audits.bias.results import Group, Grouping, Note
+from audits.counting.cells import Cells
+from audits.populations import name_comparison, name_group
+
+SHOWN = 5
+
+
+def write_notes(cells: Cells, overall: Group, groupings: Sequence[Grouping], settings: Settings) -> tuple[Note, ...]:
+    """Return the notes of an audit: rows left out first, then what cannot be judged."""
+    notes = _note_rows(cells)
+    notes += _note_everybody(overall, groupings)
+    for grouping in groupings:
+        notes += _note_grouping(grouping, settings)
+    return tuple(notes)
+
+
+def _note_rows(cells: Cells) -> list[Note]:
+    notes = [
+        Note("rows_left_out", f"{part.rows:,} of {cells.rows_read:,} rows left out: {part.reason}.")
+        for part in cells.left_out
+    ]
+    if cells.rows_missing and not cells.left_out:
+        notes.append(
+            Note(
+                "missing_group",
+                f"{cells.rows_missing:,} rows lack a sensitive value and form groups of their own.",
+            )
+        )
+    if cells.weighted:
+        notes.append(
+            Note(
+                "weighted",
+                "Rates are weighted; counts are plain rows. Intervals use the effective number "
+                "of rows the weights are worth (Kish).",
+            )
+        )
+    return notes
+
+
+def _note_everybody(overall: Group, groupings: Sequence[Grouping]) -> list[Note]:
+    notes = []
+    selected = overall.counts.tp + overall.counts.fp
+    if selected == 0:
+        notes.append(
+            Note(
+                "nobody_selected",
+                "Nobody is selected. Differences of 0 then say nothing about fairness, and ratios are undefined.",
+            )
+        )
+    if selected == overall.n:
+        notes.append(
+            Note(
+                "everybody_selected",
+                "Everybody is selected. Differences of 0 then say nothing about fairness.",
+            )
+        )
+    notes += [
+        Note(
+            "one_group",
+            "There is only one group; nothing can be compared.",
+            name_comparison(grouping.features),
+        )
+        for grouping in groupings
+        if len(grouping.groups) == 1
+    ]
+    return notes
+
+
+def _note_grouping(grouping: Grouping, settings: Settings) -> list[Note]:
+    population = name_comparison(grouping.features)
+    notes = []
+    small = [group for group in grouping.groups if group.is_small]
+    if small:
+        listed = _list_groups(grouping, small, lambda group: f"{group.n:,} rows")
+        notes.append(
+            Note(
+                "small_groups",
+                f"{_count_groups(small)} below the minimum size of "
+                f"{settings.minimum_group_size}: {listed}. They are reported and cannot meet a "
+                "criterion.",
+                population,
+            )
+        )
+    undefined = [group for group in grouping.groups if group.undefined]
+    if undefined:
+        listed = _list_groups(grouping, undefined, lambda group: ", ".join(group.undefined))
+        notes.append(
+            Note(
+                "undefined_rates",
+                f"{_count_groups(undefined)} with undefined rates: {listed}. Such a group takes "
+                "no part in that rate's difference or ratio.",
+                population,
+            )
+        )
+    if grouping.fairlearn_reading is not None:
+        notes.append(_note_fairlearn(grouping, population))
+    return notes + _note_empty(grouping, population)
+
+
+def _note_fairlearn(grouping: Grouping, population: str) -> Note:
+    """Show the numbers that fairlearn's own functions would give, where they differ."""
+    parts = []
+    for name, reading in (grouping.fairlearn_reading or {}).items():
+        ours = grouping.disparities[name].value
+        if reading != ours and (reading is None or ours is None or abs(reading - ours) > 1e-12):
+            parts.append(f"{name} {_show(reading)} instead of {_show(ours)}")
+    return Note(
+        "fairlearn_reading",
+        "fairlearn takes an undefined rate as 0 and would give "
+        f"{', '.join(parts[:SHOWN])}{' and others' if len(parts) > SHOWN else ''}.",
+        population,
+    )
+
+
+def _note_empty(grouping: Grouping, population: str) -> list[Note]:
+    """Say how many combinations of values that occur have no row at all."""
+    if len(grouping.features) == 1:
+        return []
+    possible = 1
+    for place in range(len(grouping.features)):
+        possible *= len({group.values[place] for group in grouping.groups})
+    empty = possible - len(grouping.groups)
+    if not empty:
+        return []
+    text = f"{empty} of {possible} possible combinations have no rows and are not compared."
+    return [Note("empty_combinations", text, population)]
+
+
+def _count_groups(groups: Sequence[Group]) -> str:
+    return "1 group" if len(groups) == 1 else f"{len(groups)} groups"
+
+
+def _list_groups(grouping: Grouping, groups: Sequence[Group], describe: Callable[[Group], str]) -> str:
+    listed = [f"{name_group(grouping.features, group.values)} ({describe(group)})" for group in groups[:SHOWN]]
+    more = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
+    return "; ".join(listed) + more
+
+
+def _show(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4g}"

@@ -1,0 +1,127 @@
+"""Find the place of a fault. Slow and exact; runs only after the fast pass found something."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, NoReturn
+
+from audits.errors import BadInput
+from audits.tables.engine import open_engine
+from audits.tables.frames import LARGEST_NUMBER, Limits, TableFile
+
+
+class Row(NamedTuple):
+    """One data row: its number from 1, the line it ends on (CSV only), the wanted cells."""
+
+    number: int
+    line: int | None
+    cells: tuple[str | None, ...]
+
+
+def iterate_rows(file: TableFile, columns: tuple[str, ...]) -> Iterator[Row]:
+    """Yield the rows of a file with the cells of `columns` as text, None where empty.
+
+    Raises
+    ------
+    BadInput
+        At the first row that does not have as many cells as the header.
+    """
+    if file.kind == "parquet":
+        yield from _iterate_parquet(file, columns)
+    else:
+        yield from _iterate_csv(file, columns)
+
+
+def _iterate_csv(file: TableFile, columns: tuple[str, ...]) -> Iterator[Row]:
+    places = [file.columns.index(name) for name in columns]
+    width = len(file.columns)
+    number = 0
+    with file.path.open("r", encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, delimiter=file.delimiter or ",", strict=True)
+        try:
+            next(reader)
+            for record in reader:
+                if not record:
+                    continue
+                number += 1
+                if len(record) != width:
+                    _raise_ragged(len(record), width, number, reader.line_num)
+                yield Row(number, reader.line_num, tuple(record[p] or None for p in places))
+        except csv.Error as error:
+            raise BadInput(
+                f"cannot be split into cells ({error}); check the quotes",
+                row=number + 1,
+                line=reader.line_num,
+            ) from None
+
+
+def _raise_ragged(found: int, width: int, number: int, line: int) -> NoReturn:
+    raise BadInput(
+        f"has {found} cells, the header has {width}; quote cells that contain the delimiter",
+        row=number,
+        line=line,
+    )
+
+
+def _iterate_parquet(file: TableFile, columns: tuple[str, ...]) -> Iterator[Row]:
+    wanted = ", ".join(file.text(name) for name in columns)
+    query = f"SELECT file_row_number, {wanted} FROM {file.scan()} ORDER BY file_row_number"  # noqa: S608
+    with open_engine(file.path) as engine:
+        result = engine.execute(query)
+        while batch := result.fetchmany(10_000):
+            for number, *cells in batch:
+                yield Row(number + 1, None, tuple(cells))
+
+
+def read_number(text: str | None) -> float | None:
+    """Return the text as a number whose square can be computed with, None where it is not one."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if abs(number) <= LARGEST_NUMBER else None
+
+
+def raise_at_first(file: TableFile, column: str, is_bad: Callable[[str | None], bool], message: str) -> NoReturn:
+    """Raise BadInput with the place of the first cell of `column` for which `is_bad` holds."""
+    for row in iterate_rows(file, (column,)):
+        if is_bad(row.cells[0]):
+            shown = "" if row.cells[0] is None else f" {row.cells[0][:60]!r}"
+            raise BadInput(message + shown, column=column, row=row.number, line=row.line)
+    raise BadInput(message, column=column)
+
+
+def raise_unreadable(file: TableFile, limits: Limits) -> NoReturn:
+    """Raise BadInput for a table the engine could not read, with the line where it is known."""
+    if file.kind == "parquet":
+        raise BadInput("the Parquet file is damaged or asks for too much memory; write it again")
+    for row in iterate_rows(file, file.columns):
+        for name, cell in zip(file.columns, row.cells, strict=True):
+            if cell is not None and len(cell) > limits.cell_characters:
+                raise_long_cell(name, row, limits)
+    raise BadInput(
+        "cannot be split into rows: the line ends are mixed (CR LF and LF) or the quotes do not "
+        "close; write the file with one kind of line end and quotes around whole cells",
+        line=_find_odd_line_end(file),
+    )
+
+
+def raise_long_cell(column: str, row: Row, limits: Limits) -> NoReturn:
+    """Raise BadInput for a cell longer than the limit."""
+    raise BadInput(
+        f"a cell has more than {limits.cell_characters:,} characters",
+        column=column,
+        row=row.number,
+        line=row.line,
+    )
+
+
+def _find_odd_line_end(file: TableFile) -> int | None:
+    """Return the first line whose end differs from the first line's; None where all agree."""
+    with file.path.open("rb") as stream:
+        first = stream.readline().endswith(b"\r\n")
+        for number, line in enumerate(stream, start=2):
+            if line.endswith(b"\n") and line.endswith(b"\r\n") != first:
+                return number
+    return None

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audits.bias.audit import bias_audit
+from audits.counting.cells import Cell, Cells, LeftOut, sum_cells
+from audits.errors import BadInput
+from tests.audits.samples import SIX_ROWS, find_devset, needs_devset, reduce_file, reduce_text, write_rows
+
+# Weights are eighths, so that every sum is exact whatever the order.
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c"]),
+        st.sampled_from(["x", "y"]),
+        st.sampled_from(["0", "1"]),
+        st.sampled_from(["0", "1"]),
+        st.integers(0, 40).map(lambda eighths: str(eighths / 8)),
+        st.sampled_from(["0.25", "0.5", "0.75"]),
+    ),
+    min_size=1,
+    max_size=40,
+)
+SPEC: dict[str, Any] = {
+    "task": "binary",
+    "columns": {"y_true": "y", "y_pred": "p", "weight": "w", "y_score": "s"},
+    "positive_label": "1",
+    "labels": ["0", "1"],
+    "sensitive": ["g", "h"],
+}
+HEADER = "g,h,y,p,w,s"
+
+
+def reduce_rows(folder: Path, rows: list[tuple[str, ...]]) -> Cells:
+    """Reduce rows, with one row of weight in front so that not all weights are 0."""
+    return reduce_file(write_rows(folder, [("a", "x", "1", "1", "1", "0.5"), *rows], HEADER), SPEC)
+
+
+def count_by_hand(rows: list[tuple[str, ...]]) -> tuple[Cell, ...]:
+    """Make one cell per row and add them up."""
+    return sum_cells(
+        Cell((g, h), int(y), int(p), 1, float(w), float(w) ** 2)
+        for g, h, y, p, w, _ in [("a", "x", "1", "1", "1", "0.5"), *rows]
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(rows=ROWS)
+def test_reduced_rows_equal_rows_counted_by_hand(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]]
+) -> None:
+    assert reduce_rows(tmp_path_factory.mktemp("t"), rows).rows == count_by_hand(rows)
+
+
+@settings(max_examples=15, deadline=None)
+@given(rows=ROWS, seed=st.integers())
+def test_cells_do_not_depend_on_the_order_of_rows(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], seed: int
+) -> None:
+    mixed = random.Random(seed).sample(rows, len(rows))
+    first = reduce_rows(tmp_path_factory.mktemp("t"), rows)
+    second = reduce_rows(tmp_path_factory.mktemp("t"), mixed)
+    assert first.to_json() == second.to_json()
+    assert list_scores(first) == list_scores(second)
+
+
+def list_scores(cells: Cells) -> list[list[float]]:
+    """Return the score counts as plain lists."""
+    assert cells.scores is not None
+    scores = cells.scores
+    columns = (scores.group, scores.label, scores.score, scores.count, scores.weight)
+    return [list(scores.groups), *(column.tolist() for column in columns)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(first=ROWS, second=ROWS, third=ROWS)
+def test_merge_is_associative_commutative_and_equals_one_file(
+    tmp_path_factory: pytest.TempPathFactory,
+    first: list[tuple[str, ...]],
+    second: list[tuple[str, ...]],
+    third: list[tuple[str, ...]],
+) -> None:
+    a, b, c = (reduce_rows(tmp_path_factory.mktemp("t"), rows) for rows in (first, second, third))
+    left, right = a.merge(b).merge(c), a.merge(b.merge(c))
+    assert left.to_json() == right.to_json() == c.merge(a).merge(b).to_json()
+    assert list_scores(left) == list_scores(right)
+    heads = [("a", "x", "1", "1", "1", "0.5")] * 2
+    whole = reduce_rows(tmp_path_factory.mktemp("t"), [*heads, *first, *second, *third])
+    assert left.to_json() == whole.to_json()
+    assert list_scores(left) == list_scores(whole)
+
+
+def test_merge_refuses_different_features(tmp_path: Path) -> None:
+    cells = reduce_text(tmp_path, SIX_ROWS)
+    other = Cells(("sex",), "1", cells.rows, weighted=False, rows_read=6)
+    with pytest.raises(BadInput, match="differ in sensitive_features"):
+        cells.merge(other)
+
+
+def test_merge_adds_what_was_left_out() -> None:
+    part = Cells(("g",), "1", (Cell(("a",), 1, 1, 2, 2.0, 2.0),), False, 5, 3, (LeftOut("missing", 3),))
+    both = part.merge(part)
+    assert (both.rows_read, both.rows_missing, both.rows_used) == (10, 6, 4)
+    assert both.left_out == (LeftOut("missing", 6),)
+
+
+@needs_devset
+def test_an_auditor_recomputes_the_audit_from_the_cells_alone() -> None:
+    spec = {
+        "task": "binary",
+        "columns": {"y_true": "y_true", "y_pred": "y_pred", "weight": "fnlwgt"},
+        "positive_label": "1",
+        "sensitive": ["sex", "race"],
+    }
+    cells = reduce_file(find_devset() / "predictions/adult.csv", spec)
+    copy = Cells.from_json(json.loads(json.dumps(cells.to_json())))
+    assert copy == cells
+    assert bias_audit(copy) == bias_audit(cells)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": "other"}, "format must be"),
+        ({"cells": [[["a"], 1, 1, 0, 0.0, 0.0]]}, "a count must be"),
+        ({"cells": [[["a", "b"], 1, 1, 1, 1.0, 1.0]]}, "a group must list 1 values"),
+        ({"cells": [[["a"], 2, 1, 1, 1.0, 1.0]]}, "must be 0 or 1"),
+        ({"cells": [[["a"], 1, 1, 1, float("nan"), 1.0]]}, "weights must be finite"),
+        ({"cells": [[["a"], 1, 1]]}, "damaged"),
+        ({"cells": None}, "damaged"),
+    ],
+)
+def test_from_json_refuses_damaged_documents(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    document = {**reduce_text(tmp_path, SIX_ROWS).to_json(), **change}
+    with pytest.raises(BadInput, match=words):
+        Cells.from_json(document)
+
+
+def test_missing_values_are_left_out_or_a_group(tmp_path: Path) -> None:
+    content = "group,y_true,y_pred\na,1,1\n,0,1\n,1,1\n"
+    out = reduce_text(tmp_path, content, missing="exclude")
+    assert [cell.group for cell in out.rows] == [("a",)]
+    assert (out.rows_read, out.rows_used, out.rows_missing) == (3, 1, 2)
+    assert out.left_out == (LeftOut("a sensitive value is missing", 2),)
+    own = reduce_text(tmp_path, content, missing="own_group")
+    assert [(cell.group, cell.count) for cell in own.rows] == [
+        (("(missing)",), 1),
+        (("(missing)",), 1),
+        (("a",), 1),
+    ]
+    assert (own.rows_read, own.rows_used, own.rows_missing, own.left_out) == (3, 3, 2, ())
+
+
+def test_a_value_may_not_pass_for_a_missing_one(tmp_path: Path) -> None:
+    content = "group,y_true,y_pred\n(missing),1,1\n,0,1\n"
+    with pytest.raises(BadInput, match="rename one") as caught:
+        reduce_text(tmp_path, content, missing="own_group")
+    assert caught.value.column == "group"
+
+
+def test_every_row_missing_leaves_nothing_to_audit(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="nothing is left to audit"):
+        reduce_text(tmp_path, "group,y_true,y_pred\n,1,1\n,0,1\n", missing="exclude")
