@@ -72,8 +72,9 @@ class Dossier:
         return canonical_digest(self.document)
 
     def is_outdated(self, evaluation: items.EvaluationItem) -> bool:
-        """Whether the evidence that was evaluated has been superseded since: its numbers speak of nothing any more."""
-        return evaluation.evidence_id not in {item.id for item in self.evidence}
+        """Whether evidence that was evaluated has been superseded since: the numbers speak of nothing any more."""
+        read = {evaluation.evidence_id, *(item.evidence_id for item in evaluation.inputs)}
+        return not read <= {item.id for item in self.evidence}
 
     def measures(self, dataset_role: str) -> dict[tuple[str, str], tuple[items.Measure, items.EvaluationItem]]:
         """(metric, population) -> the measure and the succeeded evaluation that made it, of evidence that stands."""

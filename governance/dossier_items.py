@@ -142,6 +142,15 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class EvaluationInputItem:
+    """Further evidence an evaluation read, by role."""
+
+    role: str
+    evidence_id: int
+    digest: str
+
+
+@dataclass(frozen=True)
 class EvaluationItem:
     id: int
     kind: str
@@ -154,6 +163,7 @@ class EvaluationItem:
     result_digest: str
     failure: str
     requested_by: str
+    inputs: tuple[EvaluationInputItem, ...]
     measures: tuple[Measure, ...]
 
 

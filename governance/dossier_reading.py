@@ -15,6 +15,7 @@ from governance.dossier_items import (
     CriterionItem,
     DatasetItem,
     DerivationItem,
+    EvaluationInputItem,
     EvaluationItem,
     EvidenceItem,
     Measure,
@@ -245,8 +246,10 @@ def read_evidence(version: ModelVersion) -> tuple[EvidenceItem, ...]:
 def read_evaluations(version: ModelVersion) -> tuple[EvaluationItem, ...]:
     """The newest evaluation of each kind and role counts, whatever became of it: an unwelcome result is not outlived
     by the welcome one before it, and a request that has not finished is not yet a result."""
-    rows = version.evaluations.select_related("dataset_version__dataset", "evidence", "requested_by").order_by(
-        "kind", "dataset_role", "-pk"
+    rows = (
+        version.evaluations.select_related("dataset_version__dataset", "evidence", "requested_by")
+        .prefetch_related("inputs__evidence")
+        .order_by("kind", "dataset_role", "-pk")
     )
     newest: dict[tuple[str, str], Evaluation] = {}
     for row in rows:
@@ -264,6 +267,7 @@ def read_evaluations(version: ModelVersion) -> tuple[EvaluationItem, ...]:
             row.result_digest,
             row.failure,
             row.requested_by.get_full_name(),
+            tuple(EvaluationInputItem(item.role, item.evidence_id, item.evidence.digest) for item in row.inputs.all()),
             tuple(read_measures(row)),
         )
         for row in newest.values()

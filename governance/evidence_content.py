@@ -17,7 +17,11 @@ LARGEST = 10**15
 NEEDS_FILE = frozenset(
     {
         EvidenceKind.PREDICTIONS,
+        EvidenceKind.CELLS,
         EvidenceKind.ATTRIBUTIONS,
+        EvidenceKind.MODEL_DOCUMENT,
+        EvidenceKind.ONNX_MODEL,
+        EvidenceKind.TABLE,
         EvidenceKind.DOCUMENT,
         EvidenceKind.VALIDATION_REPORT,
         EvidenceKind.TEST_REPORT,

@@ -202,6 +202,8 @@ def _judge_evaluation(dossier: Dossier, evaluation: EvaluationItem | None) -> tu
         return FindingStatus.STALE, _("The evidence it read has been superseded. Ask for it again.")
     if evaluation.status == WorkStatus.FAILED:
         return FindingStatus.NOT_MET, _("It failed: %(why)s") % {"why": evaluation.failure}
+    if evaluation.status == WorkStatus.CANCELLED:
+        return FindingStatus.MISSING, _("The newest request was cancelled. Ask for it again.")
     if evaluation.status != WorkStatus.SUCCEEDED:
         return FindingStatus.INCONCLUSIVE, _("It has not finished yet.")
     if evaluation.kind == EvaluationKind.EXPLANATION:

@@ -17,15 +17,32 @@ from governance.actors import SYSTEM, Actor
 from governance.amendment import about_evaluation, version_and_model
 from governance.canonical import sha256_hex
 from governance.exceptions import GovernanceError, InvalidInput
-from governance.models import Evaluation, EvaluationKind, Evidence, EvidenceKind, User, WorkStatus
+from governance.models import Evaluation, EvaluationKind, Evidence, EvidenceKind, InputRole, User, WorkStatus
 from governance.text import make_harmless
 
 logger = logging.getLogger(__name__)
 
-EVIDENCE_FOR: dict[str, str] = {
-    EvaluationKind.BIAS_AUDIT: EvidenceKind.PREDICTIONS,
-    EvaluationKind.EXPLANATION: EvidenceKind.ATTRIBUTIONS,
+EVIDENCE_FOR: dict[str, tuple[str, ...]] = {
+    EvaluationKind.BIAS_AUDIT: (EvidenceKind.PREDICTIONS, EvidenceKind.CELLS),
+    EvaluationKind.EXPLANATION: (EvidenceKind.ATTRIBUTIONS, EvidenceKind.MODEL_DOCUMENT, EvidenceKind.ONNX_MODEL),
+    EvaluationKind.DATA_QUALITY: (EvidenceKind.TABLE, EvidenceKind.PREDICTIONS),
+    EvaluationKind.REPRODUCTION: (EvidenceKind.REPRODUCTION,),
 }
+"""The kinds of evidence each kind of evaluation is about."""
+INPUTS_FOR: dict[str, dict[str, tuple[str, ...]]] = {
+    EvaluationKind.BIAS_AUDIT: {InputRole.SENSITIVE_FILE: (EvidenceKind.TABLE, EvidenceKind.PREDICTIONS)},
+    EvaluationKind.EXPLANATION: {
+        InputRole.PREDICTIONS: (EvidenceKind.PREDICTIONS,),
+        InputRole.DATA: (EvidenceKind.TABLE, EvidenceKind.PREDICTIONS),
+        InputRole.BACKGROUND: (EvidenceKind.TABLE, EvidenceKind.PREDICTIONS),
+    },
+    EvaluationKind.DATA_QUALITY: {
+        InputRole.TRAINING: (EvidenceKind.TABLE, EvidenceKind.PREDICTIONS),
+        InputRole.SOURCE: (EvidenceKind.TABLE,),
+    },
+    EvaluationKind.REPRODUCTION: {},
+}
+"""What further evidence each kind of evaluation may read, by role."""
 
 
 def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -95,8 +112,8 @@ def _compute(evaluation: Evaluation) -> dict[str, Any]:
         return run_bias_audit(path, evaluation.spec, progress=tell)
     from audits.explanations.explain import run_explanation
 
-    predictions = _checked_path(evaluation.predictions) if evaluation.predictions else None
-    return run_explanation(path, evaluation.spec, predictions=predictions, progress=tell)
+    inputs = {item.role: _checked_path(item.evidence) for item in evaluation.inputs.select_related("evidence")}
+    return run_explanation(path, evaluation.spec, predictions=inputs.get(InputRole.PREDICTIONS), progress=tell)
 
 
 def _checked_path(evidence: Evidence) -> Path:

@@ -57,6 +57,7 @@ PROGRESS_LOOKS: dict[str, Look] = {
     WorkStatus.QUEUED: Look(WorkStatus.QUEUED.label, "clock", "neutral"),
     WorkStatus.RUNNING: Look(WorkStatus.RUNNING.label, "loader-2", "info"),
     WorkStatus.SUCCEEDED: Look(WorkStatus.SUCCEEDED.label, "circle-check", "good"),
+    WorkStatus.CANCELLED: Look(WorkStatus.CANCELLED.label, "ban", "neutral"),
     WorkStatus.FAILED: Look(WorkStatus.FAILED.label, "alert-triangle", "bad"),
 }
 

@@ -253,7 +253,7 @@ class Evaluation:
         return self.status in FINISHED
 
 
-FINISHED = frozenset({"SUCCEEDED", "FAILED"})
+FINISHED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -17,9 +18,10 @@ from governance.models import (
     DatasetUse,
     DatasetVersion,
     Evaluation,
-    EvaluationKind,
+    EvaluationInput,
     Evidence,
     EvidenceKind,
+    InputRole,
     ModelVersion,
 )
 from governance.permissions import authorise
@@ -34,30 +36,34 @@ def request_evaluation(
     spec: dict[str, Any],
     dataset_role: str = DatasetRole.TEST,
     dataset_version: DatasetVersion | None = None,
+    inputs: Mapping[str, Evidence] | None = None,
     actor: Actor,
 ) -> Evaluation:
-    """Ask the laboratory to evaluate submitted evidence (predictions or SHAP values) on a declared dataset version.
+    """Ask the laboratory to evaluate submitted evidence on a declared dataset version.
 
-    Refuses a specification that the laboratory would refuse, evidence of another version or kind or that is
-    superseded, and a dataset that is not declared in this role.
+    ``inputs`` is further evidence by role (``InputRole``), such as rows to be explained. Refuses a specification that
+    the laboratory would refuse, evidence of another version or kind or that is superseded, and a dataset that is not
+    declared in this role.
     """
     authorise(actor, "request_evaluation", version.model.project)
-    if kind not in EvaluationKind.values:
-        raise InvalidInput(f"“kind” must be one of {', '.join(EvaluationKind.values)}.", field="kind")
+    if kind not in runner.EVIDENCE_FOR:
+        raise InvalidInput(f"“kind” must be one of {', '.join(runner.EVIDENCE_FOR)}.", field="kind")
     checked = runner.check_spec(kind, spec)
     version, moved = lock_and_amend(version)
-    _check_evidence(version, kind, evidence)
+    _check_evidence(version, f"A {kind}", evidence, runner.EVIDENCE_FOR[kind], "evidence")
     used = _declared(version, dataset_role, dataset_version)
-    predictions = _newest_predictions(version) if kind == EvaluationKind.EXPLANATION else None
+    read = _check_inputs(version, kind, dict(inputs or {}))
     evaluation = Evaluation.objects.create(
         version=version,
         kind=kind,
         evidence=evidence,
-        predictions=predictions,
         spec=checked,
         dataset_version=used,
         dataset_role=dataset_role,
         requested_by=actor.user,
+    )
+    EvaluationInput.objects.bulk_create(
+        EvaluationInput(evaluation=evaluation, role=role, evidence=item) for role, item in read.items()
     )
     auditlog.append(
         "evaluation.requested",
@@ -71,7 +77,7 @@ def request_evaluation(
             "dataset_version": used.pk,
             "dataset_digest": used.digest,
             "evidence_digest": evidence.digest,
-            "predictions_digest": predictions.digest if predictions else "",
+            "inputs": {role: {"evidence": item.pk, "digest": item.digest} for role, item in read.items()},
             "spec_digest": canonical_digest(checked),
             "states": moved,
         },
@@ -80,12 +86,26 @@ def request_evaluation(
     return evaluation
 
 
-def _check_evidence(version: ModelVersion, kind: str, evidence: Evidence) -> None:
-    needed = runner.EVIDENCE_FOR[kind]
-    if evidence.version_id != version.pk or evidence.kind != needed:
-        raise InvalidInput(f"A {kind} reads evidence of kind “{needed}” of the same version.", field="evidence")
+def _check_evidence(version: ModelVersion, reader: str, evidence: Evidence, kinds: tuple[str, ...], field: str) -> None:
+    if evidence.version_id != version.pk or evidence.kind not in kinds:
+        needed = " or ".join(f"“{kind}”" for kind in kinds)
+        raise InvalidInput(f"{reader} reads evidence of kind {needed} of the same version.", field=field)
     if Evidence.objects.filter(supersedes=evidence).exists():
-        raise InvalidInput("That evidence is superseded; evaluate what took its place.", field="evidence")
+        raise InvalidInput("That evidence is superseded; evaluate what took its place.", field=field)
+
+
+def _check_inputs(version: ModelVersion, kind: str, inputs: dict[str, Evidence]) -> dict[str, Evidence]:
+    """The further evidence by role. An explanation's rows are matched with the predictions on record."""
+    known = runner.INPUTS_FOR[kind]
+    for role, evidence in inputs.items():
+        if role not in known:
+            roles = ", ".join(known) or "none"
+            raise InvalidInput(f"A {kind} has no input “{role}”; it knows {roles}.", field="inputs")
+        _check_evidence(version, f"The input “{role}”", evidence, known[role], "inputs")
+    if InputRole.PREDICTIONS in known and InputRole.PREDICTIONS not in inputs:
+        newest = _newest_predictions(version)
+        return inputs | ({InputRole.PREDICTIONS.value: newest} if newest else {})
+    return inputs
 
 
 def _declared(version: ModelVersion, role: str, wanted: DatasetVersion | None) -> DatasetVersion:
@@ -103,5 +123,4 @@ def _declared(version: ModelVersion, role: str, wanted: DatasetVersion | None) -
 
 
 def _newest_predictions(version: ModelVersion) -> Evidence | None:
-    """An explanation's rows are matched with the predictions on record, where there are any."""
     return version.evidence.current().filter(kind=EvidenceKind.PREDICTIONS).order_by("-pk").first()

@@ -1,7 +1,7 @@
 """All tables of the record office, one file per noun."""
 
 from governance.models.catalog import Artifact, ModelVersion, RegisteredModel, RiskTier
-from governance.models.evaluations import Evaluation, EvaluationKind, WorkStatus
+from governance.models.evaluations import Evaluation, EvaluationInput, EvaluationKind, InputRole, WorkStatus
 from governance.models.evidence import Evidence, EvidenceKind, StoredFile
 from governance.models.idempotency import IdempotencyRecord
 from governance.models.lineage import Dataset, DatasetRole, DatasetUse, DatasetVersion, Derivation
@@ -37,10 +37,12 @@ __all__ = [
     "Derivation",
     "DossierSnapshot",
     "Evaluation",
+    "EvaluationInput",
     "EvaluationKind",
     "Evidence",
     "EvidenceKind",
     "IdempotencyRecord",
+    "InputRole",
     "LogHead",
     "LogNode",
     "LogSubject",

@@ -19,6 +19,7 @@ class WorkStatus(models.TextChoices):
     RUNNING = "RUNNING", _("Running")
     SUCCEEDED = "SUCCEEDED", _("Succeeded")
     FAILED = "FAILED", _("Failed")
+    CANCELLED = "CANCELLED", _("Cancelled")
 
 
 class QueuedWork(models.Model):
@@ -39,7 +40,7 @@ class QueuedWork(models.Model):
 
     @property
     def is_finished(self) -> bool:
-        return self.status in {WorkStatus.SUCCEEDED, WorkStatus.FAILED}
+        return self.status in {WorkStatus.SUCCEEDED, WorkStatus.FAILED, WorkStatus.CANCELLED}
 
     @classmethod
     def waiting(cls, *, now: datetime) -> models.QuerySet[Any]:
@@ -52,6 +53,8 @@ class QueuedWork(models.Model):
 class EvaluationKind(models.TextChoices):
     BIAS_AUDIT = "bias_audit", _("Bias audit")
     EXPLANATION = "explanation", _("Explanation")
+    DATA_QUALITY = "data_quality", _("Data quality")
+    REPRODUCTION = "reproduction", _("Reproduction")
 
 
 class EvaluationQuerySet(models.QuerySet["Evaluation"]):
@@ -67,14 +70,6 @@ class Evaluation(QueuedWork):
     dataset_version = models.ForeignKey(DatasetVersion, models.PROTECT, related_name="evaluations")
     dataset_role = models.CharField(max_length=20, choices=DatasetRole.choices, default=DatasetRole.TEST)
     evidence = models.ForeignKey(Evidence, models.PROTECT, related_name="evaluations")
-    predictions = models.ForeignKey(
-        Evidence,
-        models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        help_text=_("The predictions whose rows an explanation explains."),
-    )
     spec = models.JSONField()
     result = models.TextField(blank=True)
     result_digest = models.CharField(max_length=71, blank=True)
@@ -96,3 +91,32 @@ class Evaluation(QueuedWork):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
+
+
+class InputRole(models.TextChoices):
+    """What further evidence is read for, beside the item that is evaluated."""
+
+    PREDICTIONS = "predictions", _("Predictions the rows are matched with")
+    SENSITIVE_FILE = "sensitive_file", _("Sensitive values joined by row id")
+    DATA = "data", _("Rows to be explained")
+    BACKGROUND = "background", _("Background rows")
+    TRAINING = "training", _("Training rows")
+    SOURCE = "source", _("Source to compare with")
+
+
+class EvaluationInput(models.Model):
+    """Further evidence an evaluation reads, one item per role."""
+
+    evaluation = models.ForeignKey(Evaluation, models.PROTECT, related_name="inputs")
+    role = models.CharField(max_length=20, choices=InputRole.choices)
+    evidence = models.ForeignKey(Evidence, models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ("role",)
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["evaluation", "role"], name="evaluation_input_once"),
+            models.CheckConstraint(condition=models.Q(role__in=InputRole.values), name="evaluation_input_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()} of {self.evaluation}"

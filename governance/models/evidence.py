@@ -15,7 +15,12 @@ from governance.models.requirements import Requirement
 class EvidenceKind(models.TextChoices):
     METRICS = "metrics", _("Metric set")
     PREDICTIONS = "predictions", _("Predictions")
+    CELLS = "cells", _("Counted predictions (cells)")
     ATTRIBUTIONS = "attributions", _("SHAP values")
+    MODEL_DOCUMENT = "model_document", _("Declarative model document")
+    ONNX_MODEL = "onnx_model", _("ONNX model")
+    TABLE = "table", _("Table of data")
+    REPRODUCTION = "reproduction", _("Reproduction of the training")
     DOCUMENT = "document", _("Document")
     VALIDATION_REPORT = "validation_report", _("Validation report")
     TEST_REPORT = "test_report", _("Test report (JUnit)")

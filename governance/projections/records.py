@@ -14,12 +14,13 @@ from governance.models import (
     DatasetVersion,
     Derivation,
     Evaluation,
+    EvaluationInput,
     Evidence,
     WorkStatus,
 )
 from governance.projections.base import Entry, Problem, RowPerEntry, digest_again, iterate_rows, moment_differs
 
-FINISHED = frozenset({WorkStatus.SUCCEEDED.value, WorkStatus.FAILED.value})
+FINISHED = frozenset({WorkStatus.SUCCEEDED.value, WorkStatus.FAILED.value, WorkStatus.CANCELLED.value})
 
 
 class EvidenceItems(RowPerEntry):
@@ -121,9 +122,20 @@ class Evaluations(FinishedWork):
             "requested_by_id": entry.actor_id,
         }
 
+    def prepare(self, entries: Sequence[Entry]) -> None:
+        super().prepare(entries)
+        self.read: dict[int, dict[str, int]] = {}
+        inputs = EvaluationInput.objects.filter(evaluation_id__in=self.rows)
+        for key, role, evidence in inputs.values_list("evaluation_id", "role", "evidence_id"):
+            self.read.setdefault(key, {})[role] = evidence
+
     def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         if digest_again(row["spec"]) != entry.data["spec_digest"]:
             yield "its specification no longer has the recorded digest"
+        recorded = {role: item["evidence"] for role, item in entry.data.get("inputs", {}).items()}
+        # Entries from before inputs were recorded name the digest of the predictions that were matched, nothing else.
+        if "inputs" in entry.data and self.read.get(row["pk"], {}) != recorded:
+            yield "it reads other inputs than recorded"
 
     def inspect_outcome(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         recorded = entry.data["result_digest"]

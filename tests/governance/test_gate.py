@@ -28,7 +28,7 @@ def make_evidence(number: int, kind: str, content=None, **changes) -> items.Evid
 
 def make_evaluation(kind: str, measures=(), **changes) -> items.EvaluationItem:
     item = items.EvaluationItem(
-        50, kind, "SUCCEEDED", "test", "Data v1", "sha256:d", 2, "sha256:e", "sha256:r", "", "Dana", tuple(measures)
+        50, kind, "SUCCEEDED", "test", "Data v1", "sha256:d", 2, "sha256:e", "sha256:r", "", "Dana", (), tuple(measures)
     )
     return dataclasses.replace(item, **changes)
 

@@ -23,7 +23,7 @@ ATTRIBUTIONS = cast.make_attributions(40).decode()
 
 
 def request(version, developer, text: str | bytes, *, kind="bias_audit", **spec) -> Evaluation:
-    evidence_kind = runner.EVIDENCE_FOR[kind]
+    evidence_kind = runner.EVIDENCE_FOR[kind][0]
     base = cast.PREDICTIONS_SPEC if kind == "bias_audit" else cast.ATTRIBUTIONS_SPEC
     item = cast.submit(
         version,

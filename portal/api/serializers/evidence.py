@@ -15,6 +15,7 @@ from governance.models import (
     EvaluationKind,
     Evidence,
     EvidenceKind,
+    InputRole,
     Requirement,
     WorkStatus,
 )
@@ -105,6 +106,11 @@ class UploadEvidence(serializers.Serializer[Any]):
     content = serializers.CharField(required=False, help_text="A JSON object.")
 
 
+class EvaluationInputShape(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=InputRole.choices)
+    evidence = serializers.IntegerField(source="evidence_id")
+
+
 class EvaluationShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     version = serializers.IntegerField(source="version_id")
@@ -113,6 +119,7 @@ class EvaluationShape(serializers.Serializer[Any]):
     dataset_version = serializers.IntegerField(source="dataset_version_id")
     dataset_role = serializers.ChoiceField(choices=DatasetRole.choices)
     evidence = serializers.IntegerField(source="evidence_id")
+    inputs = EvaluationInputShape(many=True, source="inputs.all", help_text="Further evidence it reads, by role.")
     spec = FreeObject()
     progress = serializers.CharField()
     failure = serializers.CharField()
@@ -147,11 +154,27 @@ BIAS_EXAMPLE = {
 }
 
 
+def _an_input() -> Reference:
+    return Reference(Evidence.objects.all(), noun="evidence", required=False)
+
+
+class EvaluationInputs(Strict):
+    """Further evidence by role; which roles a kind of evaluation knows, its refusal says."""
+
+    predictions = _an_input()
+    sensitive_file = _an_input()
+    data = _an_input()
+    background = _an_input()
+    training = _an_input()
+    source = _an_input()
+
+
 @extend_schema_serializer(examples=[OpenApiExample("A bias audit", BIAS_EXAMPLE, request_only=True)])
 class RequestEvaluation(Strict):
     kind = serializers.ChoiceField(choices=EvaluationKind.choices)
     evidence = Reference(Evidence.objects.all(), noun="evidence")
     spec = FreeObject()
+    inputs = EvaluationInputs(required=False, default=dict)
     dataset_role = serializers.ChoiceField(choices=DatasetRole.choices, required=False, default=DatasetRole.TEST)
     dataset_version = Reference(
         DatasetVersion.objects.all(), noun="dataset version", required=False, allow_null=True, default=None

@@ -16,7 +16,7 @@ from portal.api.base import ApiView
 from portal.api.serializers.evidence import EvaluationShape, EvaluationWithResult, RequestEvaluation
 from portal.api.views.versions import VERSIONS
 
-EVALUATIONS = Evaluation.objects.select_related("requested_by")
+EVALUATIONS = Evaluation.objects.select_related("requested_by").prefetch_related("inputs")
 
 
 class EvaluationsView(ApiView):
@@ -39,7 +39,7 @@ class EvaluationsView(ApiView):
         tags=["evaluations"],
     )
     def post(self, request: Request, pk: int) -> Response:
-        """Ask the laboratory. It answers later: read the evaluation until its status is SUCCEEDED or FAILED."""
+        """Ask the laboratory. It answers later: read the evaluation until it is SUCCEEDED, FAILED or CANCELLED."""
         version = self.find(VERSIONS, pk=pk)
         evaluation = evaluations.request_evaluation(version, **self.read(RequestEvaluation), actor=self.actor)
         return self.answer(EvaluationWithResult, evaluation, status=201, location="api-evaluation")

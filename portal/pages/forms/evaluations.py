@@ -35,7 +35,7 @@ class EvaluationForm(PageForm):
 
     def __init__(self, *args: Any, version: ModelVersion, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        usable = version.evidence.current().filter(kind=EVIDENCE_FOR[self.kind])
+        usable = version.evidence.current().filter(kind__in=EVIDENCE_FOR[self.kind])
         self.fields["evidence"].queryset = usable  # type: ignore[attr-defined]
         uses = version.dataset_uses.select_related("dataset_version__dataset").order_by("role", "pk")
         self.roles = {f"{use.role}:{use.dataset_version_id}": use for use in uses}

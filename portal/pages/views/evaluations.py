@@ -21,12 +21,12 @@ from portal.pages.perform import no_store, perform
 from portal.pages.results import draw_charts, present
 from portal.pages.views.versions import get_version
 
-NAMES = ("version__model__project", "dataset_version__dataset", "evidence", "predictions", "requested_by")
+NAMES = ("version__model__project", "dataset_version__dataset", "evidence", "requested_by")
 
 
 def _fetch(request: HttpRequest, pk: int) -> Evaluation:
     visible = Evaluation.objects.visible_to(actor_of(request).user)
-    return get_object_or_404(visible.select_related(*NAMES), pk=pk)
+    return get_object_or_404(visible.select_related(*NAMES).prefetch_related("inputs__evidence"), pk=pk)
 
 
 @require_GET
@@ -76,6 +76,6 @@ def ask(request: HttpRequest, pk: int) -> HttpResponse:
         "version": version,
         "form": form,
         "kind": EvaluationKind(kind),
-        "has_evidence": version.evidence.current().filter(kind=runner.EVIDENCE_FOR[kind]).exists(),
+        "has_evidence": version.evidence.current().filter(kind__in=runner.EVIDENCE_FOR[kind]).exists(),
     }
     return render(request, "evaluations/new.html", context, status=form.status)

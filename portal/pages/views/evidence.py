@@ -31,9 +31,18 @@ DESCRIPTIONS = {
     EvidenceKind.PREDICTIONS: gettext_lazy(
         "CSV or Parquet with true label, prediction and sensitive columns, row by row."
     ),
+    EvidenceKind.CELLS: gettext_lazy(
+        "Predictions counted where they live: distinct combinations with their numbers of rows, no single row."
+    ),
     EvidenceKind.ATTRIBUTIONS: gettext_lazy(
         "CSV or Parquet with SHAP values, base value and model output, row by row."
     ),
+    EvidenceKind.MODEL_DOCUMENT: gettext_lazy(
+        "A linear, additive or tree model as plain JSON, from which the portal recomputes explanations."
+    ),
+    EvidenceKind.ONNX_MODEL: gettext_lazy("A model in ONNX; explained in the sandbox where the operator allows it."),
+    EvidenceKind.TABLE: gettext_lazy("Rows of a dataset as CSV or Parquet, for a data-quality profile or a join."),
+    EvidenceKind.REPRODUCTION: gettext_lazy("Metrics of the recorded training, run again."),
     EvidenceKind.DOCUMENT: gettext_lazy("A model card, a paper, minutes of a meeting."),
     EvidenceKind.VALIDATION_REPORT: gettext_lazy("What an independent validation found."),
     EvidenceKind.TEST_REPORT: gettext_lazy("JUnit XML of the serving code's tests; its counts can meet criteria."),

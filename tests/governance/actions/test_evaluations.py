@@ -7,7 +7,7 @@ import pytest
 from governance.actions import catalog, evaluations, lineage
 from governance.exceptions import InvalidInput, NotPermitted, TransitionNotAllowed
 from governance.lifecycle import State
-from governance.models import AuditLogEntry, Evaluation, ModelVersion
+from governance.models import AuditLogEntry, Evaluation, Evidence, ModelVersion
 from tests import cast
 
 
@@ -29,10 +29,14 @@ def refuse(version, evidence, *, by, error=InvalidInput, **given):
     return caught.value
 
 
+def read_by(evaluation) -> dict[str, Evidence]:
+    return {item.role: item.evidence for item in evaluation.inputs.all()}
+
+
 def test_request_is_queued_on_the_declared_data(version, predictions, developer):
     made = request(version, predictions, by=developer)
     made.refresh_from_db()
-    assert (made.status, made.attempts, made.lease_owner, made.predictions) == ("QUEUED", 0, "", None)
+    assert (made.status, made.attempts, made.lease_owner, made.inputs.count()) == ("QUEUED", 0, "", 0)
     assert made.dataset_version == version.dataset_uses.get(role="test").dataset_version
     body = cast.read_body(AuditLogEntry.objects.order_by("-index").first())
     assert body["data"]["evidence_digest"] == predictions.digest
@@ -104,7 +108,7 @@ def test_explanation_is_matched_with_the_newest_standing_predictions(version, pr
         version, "attributions", by=developer, file=[cast.make_attributions()], file_name="a.csv"
     )
     given = {"kind": "explanation", "spec": cast.ATTRIBUTIONS_SPEC}
-    assert request(version, attributions, by=developer, **given).predictions == predictions
+    assert read_by(request(version, attributions, by=developer, **given)) == {"predictions": predictions}
     newer = cast.submit(
         version,
         "predictions",
@@ -113,7 +117,26 @@ def test_explanation_is_matched_with_the_newest_standing_predictions(version, pr
         file_name="p.csv",
         supersedes=predictions,
     )
-    assert request(version, attributions, by=developer, **given).predictions == newer
+    assert read_by(request(version, attributions, by=developer, **given)) == {"predictions": newer}
+
+
+def test_inputs_are_read_by_role_and_logged(version, predictions, developer):
+    joined = cast.submit(version, "table", by=developer, file=[b"row_id,sex\n1,f\n"], file_name="t.csv")
+    made = request(version, predictions, by=developer, inputs={"sensitive_file": joined})
+    assert read_by(made) == {"sensitive_file": joined}
+    body = cast.read_body(AuditLogEntry.objects.order_by("-index").first())
+    assert body["data"]["inputs"] == {"sensitive_file": {"evidence": joined.pk, "digest": joined.digest}}
+
+
+def test_inputs_of_a_wrong_role_kind_or_version_are_refused(version, predictions, developer):
+    joined = cast.submit(version, "table", by=developer, file=[b"row_id,sex\n1,f\n"], file_name="t.csv")
+    other = catalog.register_version(version.model, actor=cast.acting(developer))
+    foreign = cast.submit(other, "table", by=developer, file=[b"row_id,sex\n1,f\n"], file_name="t.csv")
+    metrics = cast.submit(version, "metrics", by=developer, content={"metrics": [{"name": "a", "value": 1}]})
+    for inputs in ({"background": joined}, {"sensitive_file": metrics}, {"sensitive_file": foreign}, {"guess": joined}):
+        assert refuse(version, predictions, by=developer, inputs=inputs).field == "inputs"
+    cast.submit(version, "table", by=developer, file=[b"a\n1\n"], file_name="t.csv", supersedes=joined)
+    assert "superseded" in refuse(version, predictions, by=developer, inputs={"sensitive_file": joined}).message
 
 
 @pytest.mark.parametrize("state", [State.RELEASED, State.RETIRED, State.REJECTED])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from governance.evidence_content import NEEDS_FILE
 from governance.models import Evidence, EvidenceKind
 from portal.pages.forms.evidence import FORMS
 from portal.pages.views.evidence import DESCRIPTIONS
@@ -57,7 +58,7 @@ def test_every_kind_is_submitted_by_its_form(kind, version, developer) -> None:
     content: dict[str, Any] = {"load_test": LOAD_TEST, "ab_result": AB_RESULT, "metrics": METRICS}.get(kind, {})
     if kind.endswith("_review"):
         content = REVIEW
-    if kind in {"predictions", "attributions", "document", "validation_report", "file"}:
+    if kind in NEEDS_FILE:
         content = {"file": file_of()}
     if kind == "test_report":
         content = {"file": file_of(cast.JUNIT, "junit.xml")}
