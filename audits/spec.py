@@ -1,82 +1,193 @@
 """The specification of a bias audit: one small JSON document, checked before anything runs.
 
 The keys are those of a case in the developer set (`task`, `columns`, `positive_label`,
-`sensitive`, `missing`, `reference`...) plus `metrics`, `intervals`, `minimum_group_size` and
-`seed`. Nothing is guessed: columns and the positive label are named, and an unknown key is an
-error. This module imports nothing heavy, so that a web process can refuse a bad document.
+`sensitive`, `missing`, `reference`...) plus `metrics`, `criteria`, `intervals`,
+`minimum_group_size`, `seed` and what else `KEYS` lists. Nothing is guessed: columns and the
+positive label are named, and an unknown key is an error. This module imports nothing heavy, so
+that a web process can refuse a bad document.
 """
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from audits.errors import BadInput
 from audits.metrics import METRICS
+from audits.spec_columns import (
+    COLUMN_ROLES,
+    MAXIMUM_SENSITIVE,
+    MISSING_GROUP,
+    TASKS,
+    ProxyColumn,
+    SensitiveFeature,
+    SensitiveFile,
+    check_columns,
+    check_declared_groups,
+    check_features,
+    check_labels,
+    check_positive_label,
+    check_proxies,
+    check_reference,
+    check_sensitive_file,
+    check_task,
+    name_bins,
+)
+from audits.spec_values import (
+    DEFAULT_DRAWS,
+    DEFAULT_LEVEL,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_intervals,
+    check_number,
+    check_object,
+    check_part,
+    check_text,
+    check_texts,
+)
 
-TASKS = ("binary",)
-LATER_TASKS = ("multiclass", "regression", "scoring", "ranking")
-COLUMN_ROLES = ("y_true", "y_pred", "y_score", "weight", "id")
+__all__ = [
+    "COLUMN_ROLES",
+    "DEFAULT_DRAWS",
+    "DEFAULT_LEVEL",
+    "DEFAULT_MINIMUM_GROUP_SIZE",
+    "DELIMITERS",
+    "ENCODINGS",
+    "KEYS",
+    "MAXIMUM_SENSITIVE",
+    "MISSING_GROUP",
+    "MISSING_POLICIES",
+    "TASKS",
+    "AuditSpec",
+    "Criterion",
+    "ProxyColumn",
+    "SensitiveFeature",
+    "SensitiveFile",
+    "check_choice",
+    "check_integer",
+    "check_intervals",
+    "check_number",
+    "check_object",
+    "check_spec",
+    "check_text",
+    "name_bins",
+]
+
 MISSING_POLICIES = ("exclude", "own_group")
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = (",", ";", "\t", "|")
 ENCODINGS = ("utf-8", "utf-8-sig")
+COMPARATORS = ("at_least", "at_most")
+CORRECTIONS = ("holm", "benjamini-hochberg")
+STRATEGIES = ("uniform", "quantile")
 
 DEFAULT_MINIMUM_GROUP_SIZE = 20
-DEFAULT_DRAWS = 1_000
-DEFAULT_LEVEL = 0.95
-MAXIMUM_SENSITIVE = 8
-MAXIMUM_TEXT = 1_024
+DEFAULT_CALIBRATION_BINS = 10
+MAXIMUM_FILES = 10_000
+MAXIMUM_CRITERIA = 200
 
 # Carried along for people and other programs; they change nothing in the numbers.
-INFORMATIONAL_KEYS = ("case", "title", "file", "format", "criteria")
+INFORMATIONAL_KEYS = ("case", "title", "format")
 KEYS = (
+    "file",
     "task",
     "columns",
     "positive_label",
     "labels",
     "sensitive",
+    "sensitive_file",
     "missing",
-    "reference",
     "delimiter",
     "encoding",
+    "declared_groups",
+    "reference",
     "scoring",
     "score_range",
+    "top_k",
     "metrics",
+    "criteria",
     "minimum_group_size",
+    "minimum_published_count",
     "intervals",
     "seed",
+    "tests",
+    "calibration",
+    "exclude_under_two_percent",
+    "advice",
+    "proxies",
+    "baseline_condition",
     *INFORMATIONAL_KEYS,
 )
 
 
 @dataclass(frozen=True)
+class Criterion:
+    """What must hold: `metric` of `population` at least or at most `threshold`.
+
+    `population` is written as in `audits.populations`; `name` is what people call the criterion.
+    """
+
+    metric: str
+    population: str
+    comparator: str
+    threshold: float
+    name: str | None = None
+
+
+@dataclass(frozen=True)
 class AuditSpec:
-    """A checked specification. `missing` is None where the document does not say."""
+    """A checked specification. `missing` is None where the document does not say.
+
+    `positive_label` is the empty text for tasks that have none. `top_k` is a whole number of rows
+    or a share between 0 and 1.
+    """
 
     task: str
     columns: Mapping[str, str]
     positive_label: str
-    sensitive: tuple[str, ...]
+    features: tuple[SensitiveFeature, ...]
     labels: tuple[str, ...] | None = None
+    files: tuple[str, ...] = ()
+    sensitive_file: SensitiveFile | None = None
     missing: str | None = None
+    declared_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reference: Mapping[str, str] = field(default_factory=dict)
     delimiter: str | None = None
     encoding: str | None = None
     scoring: bool = False
     score_range: tuple[float, float] | None = None
+    top_k: int | float | None = None
     metrics: tuple[str, ...] = tuple(METRICS)
+    criteria: tuple[Criterion, ...] = ()
     minimum_group_size: int = DEFAULT_MINIMUM_GROUP_SIZE
+    minimum_published_count: int = 1
     draws: int = DEFAULT_DRAWS
     level: float = DEFAULT_LEVEL
     seed: int = 0
+    correction: str = "holm"
+    calibration_bins: int = DEFAULT_CALIBRATION_BINS
+    calibration_strategy: str = "uniform"
+    exclude_under_two_percent: bool = False
+    advice: bool = False
+    proxies: tuple[ProxyColumn, ...] = ()
+    baseline_condition: str | None = None
+
+    @property
+    def sensitive(self) -> tuple[str, ...]:
+        """Return the names of the sensitive features."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def joined(self) -> tuple[SensitiveFeature, ...]:
+        """Return the sensitive features that come from a separate file."""
+        return tuple(feature for feature in self.features if feature.source == "sensitive_file")
 
     @property
     def used_columns(self) -> tuple[str, ...]:
-        """Return the columns of the file that are read, each once."""
-        return tuple(dict.fromkeys((*self.columns.values(), *self.sensitive)))
+        """Return the columns of the prediction file that are read, each once."""
+        own = (feature.name for feature in self.features if feature.source == "predictions")
+        return tuple(dict.fromkeys((*self.columns.values(), *own, *(proxy.name for proxy in self.proxies))))
 
 
 def check_spec(document: object) -> AuditSpec:
@@ -97,178 +208,73 @@ def check_spec(document: object) -> AuditSpec:
         With the key in `column` and what to write instead.
     """
     spec = check_object(document, KEYS)
-    columns = _check_columns(spec.get("columns"))
-    sensitive = _check_sensitive(spec.get("sensitive"), columns)
-    labels = _check_labels(spec.get("labels"))
-    intervals = check_intervals(spec.get("intervals"))
+    task = check_task(spec.get("task"))
+    columns = check_columns(spec.get("columns"), task)
+    features = check_features(spec.get("sensitive"), columns)
+    labels = check_labels(spec.get("labels"), task)
     return AuditSpec(
-        task=_check_task(spec.get("task")),
+        task=task,
         columns=columns,
-        positive_label=_check_positive_label(spec.get("positive_label"), labels),
-        sensitive=sensitive,
+        positive_label=check_positive_label(spec.get("positive_label"), task, columns, labels),
+        features=features,
         labels=labels,
+        files=_check_files(spec.get("file")),
+        sensitive_file=check_sensitive_file(spec.get("sensitive_file"), features, columns),
         missing=check_choice(spec.get("missing"), "missing", MISSING_POLICIES),
-        reference=_check_reference(spec.get("reference"), sensitive),
+        declared_groups=check_declared_groups(spec.get("declared_groups"), features),
+        reference=check_reference(spec.get("reference"), features),
         delimiter=check_choice(spec.get("delimiter"), "delimiter", DELIMITERS),
         encoding=check_choice(spec.get("encoding"), "encoding", ENCODINGS),
-        scoring=_check_scoring(spec.get("scoring"), columns),
         score_range=_check_score_range(spec.get("score_range"), columns),
-        metrics=_check_metrics(spec.get("metrics"), columns),
-        minimum_group_size=check_integer(
-            spec.get("minimum_group_size", DEFAULT_MINIMUM_GROUP_SIZE),
-            "minimum_group_size",
-            1,
-            1_000_000,
-        ),
-        draws=intervals[0],
-        level=intervals[1],
-        seed=check_integer(spec.get("seed", 0), "seed", 0, 2**32 - 1),
+        top_k=_check_top_k(spec.get("top_k"), task),
+        metrics=_check_metrics(spec.get("metrics"), task, columns),
+        criteria=_check_criteria(spec.get("criteria")),
+        proxies=check_proxies(spec.get("proxies"), features),
+        baseline_condition=_check_baseline(spec.get("baseline_condition"), columns),
+        **_check_options(spec, task, columns),
     )
 
 
-def check_object(document: object, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Return the document if it is an object with only known keys."""
-    if not isinstance(document, dict):
-        raise BadInput("the specification must be a JSON object")
-    for key in document:
-        if key not in keys:
-            near = difflib.get_close_matches(str(key), keys, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(keys)}"
-            raise BadInput(f"unknown key in the specification; {hint}", column=str(key)[:100])
-    return document
+def _check_options(spec: Mapping[str, Any], task: str, columns: Mapping[str, str]) -> dict[str, Any]:
+    """Return the numbers and switches of the audit."""
+    draws, level = check_intervals(spec.get("intervals"))
+    tests = check_part(spec.get("tests", {}), "tests", ("correction",))
+    calibration = check_part(spec.get("calibration", {}), "calibration", ("bins", "strategy"))
+    size = spec.get("minimum_group_size", DEFAULT_MINIMUM_GROUP_SIZE)
+    bins = calibration.get("bins", DEFAULT_CALIBRATION_BINS)
+    return {
+        "scoring": _check_scoring(spec.get("scoring"), task, columns),
+        "minimum_group_size": check_integer(size, "minimum_group_size", 1, 1_000_000),
+        "minimum_published_count": check_integer(
+            spec.get("minimum_published_count", 1), "minimum_published_count", 1, 1_000_000
+        ),
+        "draws": draws,
+        "level": level,
+        "seed": check_integer(spec.get("seed", 0), "seed", 0, 2**32 - 1),
+        "correction": check_choice(tests.get("correction"), "tests.correction", CORRECTIONS) or "holm",
+        "calibration_bins": check_integer(bins, "calibration.bins", 2, 100),
+        "calibration_strategy": check_choice(calibration.get("strategy"), "calibration.strategy", STRATEGIES)
+        or "uniform",
+        "exclude_under_two_percent": check_flag(spec.get("exclude_under_two_percent"), "exclude_under_two_percent"),
+        "advice": check_flag(spec.get("advice"), "advice"),
+    }
 
 
-def check_text(value: object, key: str) -> str:
-    """Return the value if it is a text of 1 to 1,024 characters without NUL."""
-    if not isinstance(value, str) or not value:
-        raise BadInput("must be a text that is not empty", column=key)
-    if len(value) > MAXIMUM_TEXT or "\x00" in value:
-        raise BadInput(f"must have at most {MAXIMUM_TEXT:,} characters and no NUL character", column=key)
-    return value
-
-
-def check_choice(value: object, key: str, choices: tuple[str, ...]) -> str | None:
-    """Return the value if it is one of the choices; None where it is not given."""
+def _check_files(value: object) -> tuple[str, ...]:
+    """Return where the predictions are: one file or the parts of one table."""
     if value is None:
-        return None
-    if not isinstance(value, str) or value not in choices:
-        raise BadInput(f"must be one of {', '.join(map(repr, choices))}", column=key)
-    return value
+        return ()
+    if isinstance(value, list):
+        return check_texts(value, "file", 1, MAXIMUM_FILES)
+    return (check_text(value, "file"),)
 
 
-def check_integer(value: object, key: str, lowest: int, highest: int) -> int:
-    """Return the value if it is a whole number within the bounds (True is not a number)."""
-    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-        raise BadInput(f"must be a whole number from {lowest:,} to {highest:,}", column=key)
-    return value
-
-
-def check_number(value: object, key: str) -> float:
-    """Return the value as a float if it is a finite number (True is not a number)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise BadInput("must be a number", column=key)
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise BadInput("must be a finite number", column=key)
-    return number
-
-
-def check_intervals(value: object) -> tuple[int, float]:
-    """Return (draws, level) of the `intervals` object; the defaults where it is not given."""
+def _check_scoring(value: object, task: str, columns: Mapping[str, str]) -> bool:
     if value is None:
-        return DEFAULT_DRAWS, DEFAULT_LEVEL
-    if not isinstance(value, dict) or not set(value) <= {"draws", "level"}:
-        raise BadInput("must be an object with draws and level", column="intervals")
-    draws = check_integer(value.get("draws", DEFAULT_DRAWS), "intervals.draws", 200, 100_000)
-    level = check_number(value.get("level", DEFAULT_LEVEL), "intervals.level")
-    if not 0.5 <= level <= 0.999:
-        raise BadInput("must be between 0.5 and 0.999, for example 0.95", column="intervals.level")
-    return draws, level
-
-
-def _check_task(value: object) -> str:
-    if value in LATER_TASKS:
-        raise BadInput(f"{value} predictions cannot be audited yet; use 'binary'", column="task")
-    if not isinstance(value, str) or value not in TASKS:
-        raise BadInput("must be 'binary'", column="task")
-    return value
-
-
-def _check_columns(value: object) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise BadInput('name the columns, for example {"y_true": "label"}', column="columns")
-    for role in value:
-        if role not in COLUMN_ROLES:
-            raise BadInput(f"unknown role; known are {', '.join(COLUMN_ROLES)}", column=f"columns.{role}"[:100])
-    for role in ("y_true", "y_pred"):
-        if role not in value:
-            raise BadInput(
-                "name the column with the " + ("true labels" if role == "y_true" else "predicted labels"),
-                column=f"columns.{role}",
-            )
-    columns = {role: check_text(value[role], f"columns.{role}") for role in COLUMN_ROLES if role in value}
-    if len(set(columns.values())) < len(columns):
-        raise BadInput("each role needs a column of its own", column="columns")
-    return columns
-
-
-def _check_sensitive(value: object, columns: Mapping[str, str]) -> tuple[str, ...]:
-    if not isinstance(value, list) or not 1 <= len(value) <= MAXIMUM_SENSITIVE:
-        raise BadInput(f"name 1 to {MAXIMUM_SENSITIVE} sensitive columns in a list", column="sensitive")
-    names = tuple(check_text(name, "sensitive") for name in value)
-    if len(set(names)) < len(names):
-        raise BadInput("a column is named twice", column="sensitive")
-    for name in names:
-        if name in columns.values():
-            raise BadInput(f"{name!r} already has another role in columns", column="sensitive")
-    return names
-
-
-def _check_labels(value: object) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or len(value) != 2:
-        raise BadInput("must list the two labels of a binary task", column="labels")
-    labels = tuple(check_text(label, "labels") for label in value)
-    if labels[0] == labels[1]:
-        raise BadInput("the two labels must differ", column="labels")
-    return labels
-
-
-def _check_positive_label(value: object, labels: tuple[str, ...] | None) -> str:
-    if isinstance(value, (bool, int, float)):
-        raise BadInput('must be a text as it stands in the file, for example "1"', column="positive_label")
-    label = check_text(value, "positive_label")
-    if labels is not None and label not in labels:
-        raise BadInput(f"must be one of the labels {labels[0]!r}, {labels[1]!r}", column="positive_label")
-    return label
-
-
-def _check_reference(value: object, sensitive: tuple[str, ...]) -> dict[str, str]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or not value:
-        raise BadInput(
-            'must map sensitive columns to the value of the reference group, for example {"sex": "male"}',
-            column="reference",
-        )
-    for name in value:
-        if name not in sensitive:
-            raise BadInput("is not one of the sensitive columns", column=f"reference.{name}"[:100])
-    return {name: check_text(value[name], f"reference.{name}") for name in sensitive if name in value}
-
-
-def _check_scoring(value: object, columns: Mapping[str, str]) -> bool:
-    if value is None:
-        return False
-    if not isinstance(value, bool):
-        raise BadInput("must be true or false", column="scoring")
-    if value and "y_score" not in columns:
+        return task == "scoring"
+    if check_flag(value, "scoring") and "y_score" not in columns:
         raise BadInput("scoring rates need a score column: name columns.y_score", column="scoring")
-    return value
+    return bool(value)
 
 
 def _check_score_range(value: object, columns: Mapping[str, str]) -> tuple[float, float] | None:
@@ -284,8 +290,77 @@ def _check_score_range(value: object, columns: Mapping[str, str]) -> tuple[float
     return lowest, highest
 
 
-def _check_metrics(value: object, columns: Mapping[str, str]) -> tuple[str, ...]:
-    available = tuple(name for name, metric in METRICS.items() if metric.needs == "label" or "y_score" in columns)
+def _check_top_k(value: object, task: str) -> int | float | None:
+    """Return how many rows a ranking selects."""
+    if task != "ranking":
+        if value is not None:
+            raise BadInput(f"is for the task ranking, not {task}", column="top_k")
+        return None
+    if value is None:
+        raise BadInput("say how many are selected: 10 rows, or a share such as 0.1", column="top_k")
+    if isinstance(value, int):
+        return check_integer(value, "top_k", 1, 1_000_000_000)
+    share = check_number(value, "top_k")
+    if not 0 < share < 1:
+        raise BadInput("must be a whole number of rows or a share between 0 and 1", column="top_k")
+    return share
+
+
+def _check_baseline(value: object, columns: Mapping[str, str]) -> str | None:
+    if value is None:
+        return None
+    if "condition" not in columns:
+        raise BadInput("needs a condition column: name columns.condition", column="baseline_condition")
+    return check_text(value, "baseline_condition")
+
+
+def _check_criteria(value: object) -> tuple[Criterion, ...]:
+    """Return the criteria; whether their metric is measured is decided with the result."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or len(value) > MAXIMUM_CRITERIA:
+        raise BadInput(f"must be a list of at most {MAXIMUM_CRITERIA} criteria", column="criteria")
+    found = []
+    for number, entry in enumerate(value):
+        key = f"criteria[{number}]"
+        given = check_part(entry, key, ("metric", "population", "comparator", "threshold", "name"))
+        comparator = check_choice(given.get("comparator"), f"{key}.comparator", COMPARATORS)
+        if comparator is None:
+            raise BadInput("must be one of 'at_least', 'at_most'", column=f"{key}.comparator")
+        found.append(
+            Criterion(
+                metric=check_text(given.get("metric"), f"{key}.metric"),
+                population=check_text(given.get("population"), f"{key}.population"),
+                comparator=comparator,
+                threshold=check_number(given.get("threshold"), f"{key}.threshold"),
+                name=check_text(given["name"], f"{key}.name") if given.get("name") is not None else None,
+            )
+        )
+    return tuple(found)
+
+
+def list_available_metrics(task: str, columns: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the metrics that a task with these columns can measure.
+
+    What a metric `needs` decides: "label" needs decisions (and, but for the selection rate, true
+    labels), "score" a score column, "error" a regression.
+    """
+    found = []
+    for name, metric in METRICS.items():
+        needs_truth = metric.needs == "label" and name != "selection_rate"
+        if metric.needs == "score":
+            is_there = "y_score" in columns and ("y_true" in columns or name == "mean_score")
+        elif metric.needs == "label":
+            is_there = task in ("binary", "multiclass", "ranking") and ("y_true" in columns or not needs_truth)
+        else:
+            is_there = task == "regression"
+        if is_there:
+            found.append(name)
+    return tuple(found)
+
+
+def _check_metrics(value: object, task: str, columns: Mapping[str, str]) -> tuple[str, ...]:
+    available = list_available_metrics(task, columns)
     if value is None:
         return available
     if not isinstance(value, list) or not value:
@@ -296,6 +371,8 @@ def _check_metrics(value: object, columns: Mapping[str, str]) -> tuple[str, ...]
                 f"unknown metric {str(name)[:50]!r}; known are {', '.join(METRICS)}",
                 column="metrics",
             )
-        if name not in available:
+        if name not in available and METRICS[name].needs == "score" and "y_score" not in columns:
             raise BadInput(f"{name} needs a score column: name columns.y_score", column="metrics")
+        if name not in available:
+            raise BadInput(f"{name} cannot be measured for the task {task} with these columns", column="metrics")
     return tuple(name for name in available if name in value)
