@@ -64,11 +64,16 @@ class RowsForm(PageForm):
 
     def filled_rows(self) -> list[dict[str, object]]:
         """What was typed, without rows left empty or marked for removal."""
+        if not self.rows.is_bound:
+            return []
         return [
             {name: value for name, value in row.cleaned_data.items() if name != "DELETE"}
             for row in self.rows
             if row.has_changed() and row.cleaned_data and not row.cleaned_data.get("DELETE")
         ]
+
+
+NoRows = forms.formset_factory(forms.Form, extra=0)
 
 
 def bind_rows(

@@ -1,15 +1,16 @@
-"""Forms that ask the laboratory for an evaluation. The laboratory checks the specification they make."""
+"""What the forms that ask the laboratory for an evaluation have in common. The laboratory checks the specification."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import json
+from typing import Any, ClassVar, NamedTuple
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from governance.models import DatasetRole, DatasetVersion, EvaluationKind, Evidence, ModelVersion
-from governance.runner import EVIDENCE_FOR
-from portal.pages.forms.base import PageForm
+from governance.models import DatasetRole, DatasetVersion, Evidence, ModelVersion
+from governance.runner import EVIDENCE_FOR, INPUTS_FOR
+from portal.pages.forms.base import NoRows, RowsForm, bind_rows
 
 PLAIN = {"spellcheck": "false", "autocapitalize": "off"}
 NUMBER = {"inputmode": "decimal"}
@@ -20,11 +21,32 @@ def split_names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-class EvaluationForm(PageForm):
-    """Which evidence, on which data."""
+class Needed(NamedTuple):
+    """What the page says, and offers, while the evidence that a kind of evaluation reads is missing."""
+
+    title: Any
+    text: Any
+    evidence_kind: str
+    action: Any
+
+
+class EvaluationForm(RowsForm):
+    """Which evidence, on which data, by which specification.
+
+    A kind's form names its page (``title``, ``subtitle``, ``fields_template``) and turns its fields into the
+    specification. Whoever has the specification as a JSON document pastes it instead: it is the same document as at the
+    API and at the command line.
+    """
 
     kind: ClassVar[str]
-    names: ClassVar[dict[str, str]] = {"spec": ""}
+    title: ClassVar[Any]
+    subtitle: ClassVar[Any]
+    needed: ClassVar[Needed]
+    fields_template: ClassVar[str]
+    further: ClassVar[dict[str, tuple[Any, Any]]] = {}
+    """Role of further evidence -> (label, help text)."""
+    Rows: ClassVar[type[forms.BaseFormSet[Any]]] = NoRows
+    names: ClassVar[dict[str, str]] = {"spec": "", "inputs": ""}
     evidence = forms.ModelChoiceField(Evidence.objects.none(), label=_("Evidence"), empty_label=None)
     dataset_version = forms.ModelChoiceField(
         DatasetVersion.objects.none(),
@@ -33,8 +55,27 @@ class EvaluationForm(PageForm):
         help_text=_("Declared for this version; its role decides which criteria the result can meet."),
     )
 
-    def __init__(self, *args: Any, version: ModelVersion, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    document = forms.CharField(
+        label=_("The whole specification as JSON"),
+        required=False,
+        max_length=1_000_000,
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "mono"}),
+        help_text=_("Takes the place of the fields above: the document that the API and the command line read."),
+    )
+
+    def __init__(self, data: Any = None, *args: Any, version: ModelVersion, **kwargs: Any) -> None:
+        super().__init__(data, *args, **kwargs)
+        self.rows = bind_rows(self.Rows, data if data and "form-TOTAL_FORMS" in data else None)
+        for role, (label, help_text) in self.further.items():
+            self.fields[role] = forms.ModelChoiceField(
+                version.evidence.current().filter(kind__in=INPUTS_FOR[self.kind][role]),
+                label=label,
+                required=False,
+                empty_label=_("None"),
+                help_text=help_text,
+            )
+        if data and data.get("document", "").strip():
+            self._ask_only_for_the_document()
         usable = version.evidence.current().filter(kind__in=EVIDENCE_FOR[self.kind])
         self.fields["evidence"].queryset = usable  # type: ignore[attr-defined]
         uses = version.dataset_uses.select_related("dataset_version__dataset").order_by("role", "pk")
@@ -55,6 +96,28 @@ class EvaluationForm(PageForm):
             help_text=_("Declared for this version; its role decides which criteria the result can meet."),
         )
 
+    def _ask_only_for_the_document(self) -> None:
+        kept = {"document", "evidence", "dataset_version", *self.further}
+        for name, field in self.fields.items():
+            if name not in kept:
+                field.required = False
+        self.rows = bind_rows(NoRows, None)
+
+    def is_valid(self) -> bool:
+        return super().is_valid() if self.rows.is_bound else forms.Form.is_valid(self)
+
+    def clean_document(self) -> dict[str, Any] | None:
+        text = self.cleaned_data["document"].strip()
+        if not text:
+            return None
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise forms.ValidationError(_("This is not JSON: %(why)s.") % {"why": error}) from None
+        if not isinstance(found, dict):
+            raise forms.ValidationError(_("A specification is a JSON object: {…}."))
+        return found
+
     def given(self) -> dict[str, Any]:
         """The action's arguments."""
         use = self.roles[self.cleaned_data["dataset_version"]]
@@ -63,7 +126,10 @@ class EvaluationForm(PageForm):
             "evidence": self.cleaned_data["evidence"],
             "dataset_role": use.role,
             "dataset_version": use.dataset_version,
-            "spec": self.spec(),
+            "spec": self.cleaned_data.get("document") or self.spec(),
+            "inputs": {
+                role: self.cleaned_data[role] for role in self.further if self.cleaned_data.get(role) is not None
+            },
         }
 
     def spec(self) -> dict[str, Any]:
@@ -72,112 +138,3 @@ class EvaluationForm(PageForm):
     def filled(self, *names: str) -> dict[str, Any]:
         """The named values that were given."""
         return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name] not in (None, "")}
-
-
-class BiasAuditForm(EvaluationForm):
-    kind = EvaluationKind.BIAS_AUDIT
-    y_true = forms.CharField(
-        label=_("True label"), max_length=1_024, initial="y_true", widget=forms.TextInput(attrs=PLAIN)
-    )
-    y_pred = forms.CharField(
-        label=_("Prediction"), max_length=1_024, initial="y_pred", widget=forms.TextInput(attrs=PLAIN)
-    )
-    y_score = forms.CharField(label=_("Score"), max_length=1_024, required=False, widget=forms.TextInput(attrs=PLAIN))
-    weight = forms.CharField(label=_("Weight"), max_length=1_024, required=False, widget=forms.TextInput(attrs=PLAIN))
-    id = forms.CharField(label=_("Row id"), max_length=1_024, required=False, widget=forms.TextInput(attrs=PLAIN))
-    positive_label = forms.CharField(
-        label=_("Positive label"),
-        max_length=1_024,
-        initial="1",
-        widget=forms.TextInput(attrs=PLAIN),
-        help_text=_("The value that means “selected”, exactly as the file writes it."),
-    )
-    sensitive = forms.CharField(
-        label=_("Sensitive features"),
-        widget=forms.TextInput(attrs=PLAIN),
-        help_text=_("Columns that define groups, separated by commas."),
-    )
-    missing = forms.ChoiceField(
-        label=_("Rows without a sensitive value"),
-        required=False,
-        choices=[
-            ("", _("There must be none")),
-            ("exclude", _("Leave out, and say how many")),
-            ("own_group", _("A group of their own")),
-        ],
-    )
-    minimum_group_size = forms.IntegerField(
-        label=_("Smallest group judged"),
-        initial=20,
-        min_value=1,
-        help_text=_("Smaller groups are shown, never judged."),
-    )
-    draws = forms.IntegerField(label=_("Resamples"), initial=1_000, min_value=100)
-    seed = forms.IntegerField(label=_("Seed"), initial=0, min_value=0)
-
-    COLUMNS: ClassVar[tuple[str, ...]] = ("y_true", "y_pred", "y_score", "weight", "id")
-
-    def __init__(self, *args: Any, version: ModelVersion, **kwargs: Any) -> None:
-        super().__init__(*args, version=version, **kwargs)
-        columns = {name for use in self.roles.values() for name in use.dataset_version.sensitive_columns}
-        self.fields["sensitive"].initial = ", ".join(sorted(columns))
-
-    def spec(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        return {
-            "task": "binary",
-            "columns": self.filled(*self.COLUMNS),
-            "positive_label": given["positive_label"],
-            "sensitive": split_names(given["sensitive"]),
-            "minimum_group_size": given["minimum_group_size"],
-            "intervals": {"draws": given["draws"], "level": 0.95},
-            "seed": given["seed"],
-            **self.filled("missing"),
-        }
-
-
-class ExplanationForm(EvaluationForm):
-    kind = EvaluationKind.EXPLANATION
-    id = forms.CharField(
-        label=_("Row id"), max_length=1_024, required=False, initial="row_id", widget=forms.TextInput(attrs=PLAIN)
-    )
-    output = forms.CharField(
-        label=_("Model output"), max_length=1_024, initial="output", widget=forms.TextInput(attrs=PLAIN)
-    )
-    base = forms.CharField(
-        label=_("Base value"),
-        max_length=1_024,
-        required=False,
-        initial="base_value",
-        widget=forms.TextInput(attrs=PLAIN),
-    )
-    base_value = forms.FloatField(
-        label=_("or one base value for all rows"), required=False, widget=forms.TextInput(attrs=NUMBER)
-    )
-    threshold = forms.FloatField(
-        label=_("Decision threshold"),
-        required=False,
-        widget=forms.TextInput(attrs=NUMBER),
-        help_text=_("The output at which a decision turns; the row nearest to it is shown as borderline."),
-    )
-    sensitive = forms.CharField(
-        label=_("Sensitive features"),
-        required=False,
-        widget=forms.TextInput(attrs=PLAIN),
-        help_text=_("Columns of the submitted predictions; importance is then shown for each group."),
-    )
-    prediction_id = forms.CharField(
-        label=_("Row id in the predictions"), max_length=1_024, required=False, widget=forms.TextInput(attrs=PLAIN)
-    )
-    explainer = forms.CharField(label=_("Explainer"), max_length=200, required=False)
-    background = forms.CharField(label=_("Background data"), max_length=200, required=False)
-
-    def spec(self) -> dict[str, Any]:
-        return {
-            "columns": self.filled("id", "output", "base"),
-            **self.filled("base_value", "threshold", "prediction_id", "explainer", "background"),
-            **({"sensitive": split_names(self.cleaned_data["sensitive"])} if self.cleaned_data["sensitive"] else {}),
-        }
-
-
-FORMS: dict[str, type[EvaluationForm]] = {form.kind: form for form in (BiasAuditForm, ExplanationForm)}

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.evidence_content import NEEDS_FILE
 from governance.models import DatasetRole, Evidence, EvidenceKind, ModelVersion, Requirement
-from portal.pages.forms.base import RowsForm, bind_rows
+from portal.pages.forms.base import NoRows, RowsForm, bind_rows
 
 OUTCOMES = (
     ("passed", _("Passed")),
@@ -36,7 +36,6 @@ class MetricForm(forms.Form):
     dataset_role = forms.ChoiceField(label=_("On data"), choices=DatasetRole.choices, initial=DatasetRole.TEST)
 
 
-NoRows = forms.formset_factory(forms.Form, extra=0)
 MetricRows = forms.formset_factory(MetricForm, extra=2, max_num=1_000, absolute_max=1_000)
 
 

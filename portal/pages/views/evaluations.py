@@ -16,7 +16,7 @@ from governance.actions import evaluations
 from governance.models import Evaluation, EvaluationKind
 from governance.permissions import may
 from portal.actors import actor_of
-from portal.pages.forms.evaluations import FORMS
+from portal.pages.forms.evaluation_kinds import FORMS
 from portal.pages.perform import no_store, perform
 from portal.pages.results import draw_charts, present
 from portal.pages.views.versions import get_version
@@ -60,12 +60,12 @@ def watch(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def ask(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask for a bias audit or an explanation of submitted evidence."""
+    """Ask for an evaluation of submitted evidence, by its fields or by its whole specification."""
     version, actor = get_version(request, pk), actor_of(request)
     kind = request.POST.get("kind") or request.GET.get("kind", EvaluationKind.BIAS_AUDIT)
     kind = kind if kind in FORMS else EvaluationKind.BIAS_AUDIT
     form = FORMS[kind](request.POST or None, version=version)
-    if request.method == "POST":
+    if request.method == "POST" and not form.wants_row:
         evaluation = perform(
             request, form, lambda: evaluations.request_evaluation(version, **form.given(), actor=actor)
         )
@@ -76,6 +76,7 @@ def ask(request: HttpRequest, pk: int) -> HttpResponse:
         "version": version,
         "form": form,
         "kind": EvaluationKind(kind),
+        "words": runner.vocabulary(),
         "has_evidence": version.evidence.current().filter(kind__in=runner.EVIDENCE_FOR[kind]).exists(),
     }
     return render(request, "evaluations/new.html", context, status=form.status)

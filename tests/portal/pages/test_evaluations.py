@@ -23,6 +23,7 @@ def audit_post(version: Any, predictions: Any, **changes: Any) -> dict[str, Any]
         "kind": "bias_audit",
         "evidence": predictions.pk,
         "dataset_version": f"test:{data}",
+        "task": "binary",
         "y_true": "y_true",
         "y_pred": "y_pred",
         "id": "row_id",
@@ -120,7 +121,7 @@ def test_explanation_is_asked_for_and_verified(version, developer) -> None:
     [
         ({"sensitive": ""}, "This field is required"),
         ({"y_true": "y_pred"}, "The specification is not usable"),
-        ({"draws": "1"}, "greater than or equal to 100"),
+        ({"draws": "1"}, "greater than or equal to 200"),
         ({"evidence": "999999"}, "Select a valid choice"),
         ({"dataset_version": "test:999999"}, "Select a valid choice"),
     ],

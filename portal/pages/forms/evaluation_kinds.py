@@ -1,0 +1,9 @@
+"""Which form asks for which kind of evaluation."""
+
+from __future__ import annotations
+
+from portal.pages.forms.bias_audits import BiasAuditForm
+from portal.pages.forms.evaluations import EvaluationForm
+from portal.pages.forms.explanations import ExplanationForm
+
+FORMS: dict[str, type[EvaluationForm]] = {form.kind: form for form in (BiasAuditForm, ExplanationForm)}

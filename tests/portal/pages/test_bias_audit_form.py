@@ -1,0 +1,127 @@
+"""The bias audit's form: every field reaches the specification, and a whole document takes its place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from governance.models import Evaluation
+from tests import cast
+from tests.portal.pages.browsing import browse, text_of
+from tests.portal.pages.test_evaluations import audit_post
+
+
+@pytest.fixture
+def predictions(version, developer) -> Any:
+    return cast.submit(version, "predictions", by=developer, file=[cast.make_predictions()], file_name="p.csv")
+
+
+def ask(version: Any, developer: Any, given: dict[str, Any]) -> Any:
+    return browse(developer).post(f"/versions/{version.pk}/evaluations/new/", given)
+
+
+def test_every_field_reaches_the_specification(version, predictions, developer) -> None:
+    joined = cast.submit(version, "table", by=developer, file=[b"row_id,age\n1,30\n"], file_name="t.csv")
+    given = audit_post(
+        version,
+        predictions,
+        y_score="score",
+        condition="camera",
+        baseline_condition="none",
+        cluster="person",
+        sensitive="sex, age",
+        bins="age: 30, 45.5\n\n",
+        reference="sex: male",
+        declared_groups="sex: female, male",
+        missing="own_group",
+        sensitive_file=joined.pk,
+        sensitive_file_id="row_id",
+        joined="age",
+        proxies="zip, job",
+        scoring="on",
+        exclude_under_two_percent="on",
+        advice="on",
+        **{
+            "form-TOTAL_FORMS": "2",
+            "form-INITIAL_FORMS": "0",
+            "form-0-metric": "accuracy",
+            "form-0-population": "overall",
+            "form-0-comparator": "at_least",
+            "form-0-threshold": "0.8",
+            "form-1-population": "overall",
+            "form-1-comparator": "at_least",
+        },
+    )
+    assert ask(version, developer, given).status_code == 302
+    made = Evaluation.objects.get()
+    assert made.spec == {
+        "task": "binary",
+        "columns": {
+            "y_true": "y_true",
+            "y_pred": "y_pred",
+            "y_score": "score",
+            "id": "row_id",
+            "condition": "camera",
+            "cluster": "person",
+        },
+        "positive_label": "1",
+        "sensitive": ["sex", {"column": "age", "bins": [30.0, 45.5], "from": "sensitive_file"}],
+        "sensitive_file": {"id": "row_id"},
+        "reference": {"sex": "male"},
+        "declared_groups": {"sex": ["female", "male"]},
+        "proxies": ["zip", "job"],
+        "scoring": True,
+        "exclude_under_two_percent": True,
+        "advice": True,
+        "criteria": [{"metric": "accuracy", "population": "overall", "comparator": "at_least", "threshold": 0.8}],
+        "minimum_group_size": 20,
+        "intervals": {"draws": 200, "level": 0.95},
+        "seed": 7,
+        "missing": "own_group",
+        "baseline_condition": "none",
+    }
+    assert [(item.role, item.evidence) for item in made.inputs.all()] == [("sensitive_file", joined)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"task": "regression"}, {"task": "regression", "columns": {"y_true": "y_true", "y_pred": "y_pred"}}),
+        ({"task": "multiclass", "labels": "low, mid, high"}, {"labels": ["low", "mid", "high"]}),
+        ({"task": "ranking", "y_pred": "", "y_score": "s", "top_k": "10"}, {"top_k": 10}),
+        ({"task": "ranking", "y_pred": "", "y_score": "s", "top_k": "0.1"}, {"top_k": 0.1}),
+        ({"task": "scoring", "y_pred": "", "y_true": "", "y_score": "s"}, {"columns": {"y_score": "s"}}),
+    ],
+)
+def test_every_task_can_be_asked_for(changes, expected, version, predictions, developer) -> None:
+    given = audit_post(version, predictions, **({"id": ""} | changes))
+    answer = ask(version, developer, given)
+    assert answer.status_code == 302, text_of(answer)
+    spec = Evaluation.objects.get().spec
+    assert {name: spec[name] for name in expected} == expected
+
+
+def test_whole_document_takes_the_place_of_the_fields(version, predictions, developer) -> None:
+    document = cast.PREDICTIONS_SPEC | {"seed": 41}
+    given = audit_post(version, predictions, document=json.dumps(document), sensitive="", y_true="ignored")
+    assert ask(version, developer, given).status_code == 302
+    assert Evaluation.objects.get().spec == document
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"document": "{"}, "This is not JSON"),
+        ({"document": "[1]"}, "A specification is a JSON object"),
+        ({"document": '{"task": "binary", "guess": 1}'}, "The specification is not usable"),
+        ({"bins": "age 30"}, "Line 1 needs a name, a colon and values."),
+        ({"bins": "sex: 1\nage: thirty"}, "Line 2: expected numbers."),
+        ({"top_k": "many"}, "Give a number of rows"),
+    ],
+)
+def test_what_cannot_be_read_is_told_at_its_field(changes, words, version, predictions, developer) -> None:
+    answer = ask(version, developer, audit_post(version, predictions, **changes))
+    assert (answer.status_code, Evaluation.objects.count()) == (400, 0)
+    assert words in text_of(answer)
