@@ -2,28 +2,42 @@
 
 A cell is a distinct combination of (group..., label, prediction) with its number of rows and,
 where rows are weighted, the sum of the weights and of their squares. Every label metric is a
-function of the cells, so the cells are all an auditor needs to recompute it. Scores are kept
-beside the cells as counts per (group, label, score), for AUC and mean score.
+function of the cells, so the cells are all an auditor needs to recompute it. Beside them stand
+what labels cannot say: scores as counts per (group, label, score), the errors of a regression as
+moments per group, and the cells of every cluster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from audits.errors import BadInput
+from audits.spec_columns import MISSING_GROUP, TASKS
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from audits.counting.clusters import ClusterCounts
+    from audits.counting.error_moments import ErrorMoments
     from audits.counting.scores import ScoreCounts
 
-FORMAT = "countersign/cells/1"
-MISSING_GROUP = "(missing)"
+__all__ = ["FORMAT", "MISSING_GROUP", "NO_LABEL", "Cell", "Cells", "LeftOut", "sum_cells", "tidy_sum"]
+
+FORMAT = "countersign/cells/2"
+FORMER_FORMAT = "countersign/cells/1"
+NO_LABEL = -1
+"""Stands for label or prediction where the task has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Rows alike in everything that counts. `label` and `prediction` are 1 where positive."""
+    """Rows alike in everything that counts.
+
+    `label` and `prediction` index the classes; in a binary audit 1 is the positive label.
+    """
 
     group: tuple[str, ...]
     label: int
@@ -49,7 +63,7 @@ class Cells:
     sensitive_features : tuple of str
         The features whose values make up `Cell.group`, in this order.
     positive_label : str
-        The text that stands for 1 in `label` and `prediction`.
+        The text that stands for 1 in `label` and `prediction`; empty where there is none.
     rows : tuple of Cell
         Distinct and sorted.
     weighted : bool
@@ -60,6 +74,16 @@ class Cells:
         Rows that lack a sensitive value, whether left out or a group of their own.
     left_out : tuple of LeftOut
     scores : ScoreCounts or None
+    task : str
+    classes : tuple of str
+        What `label` and `prediction` index. Two for binary, scoring and ranking (negative,
+        positive), none for a regression.
+    errors : ErrorMoments or None
+        Of a regression.
+    clusters : ClusterCounts or None
+        Where a cluster column was named.
+    condition : str or None
+        Name of the condition column; its value is then the last of every group.
     """
 
     sensitive_features: tuple[str, ...]
@@ -70,43 +94,114 @@ class Cells:
     rows_missing: int = 0
     left_out: tuple[LeftOut, ...] = ()
     scores: ScoreCounts | None = None
+    task: str = "binary"
+    classes: tuple[str, ...] = ()
+    errors: ErrorMoments | None = None
+    clusters: ClusterCounts | None = None
+    condition: str | None = None
+
+    def __post_init__(self) -> None:
+        """Name the negative class where nothing but the positive label is known."""
+        if not self.classes and self.positive_label:
+            object.__setattr__(self, "classes", (name_negative(self.positive_label), self.positive_label))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Return the names of the values in a group: sensitive features, then the condition."""
+        return self.sensitive_features if self.condition is None else (*self.sensitive_features, self.condition)
 
     @property
     def rows_used(self) -> int:
         """Return the number of rows in the cells."""
         return sum(cell.count for cell in self.rows)
 
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Return the values of the condition column, sorted; none without such a column."""
+        return () if self.condition is None else tuple(sorted({cell.group[-1] for cell in self.rows}))
+
     def marginal(self, features: tuple[str, ...]) -> tuple[Cell, ...]:
         """Return the cells summed over every feature that is not in `features`."""
-        places = [self.sensitive_features.index(name) for name in features]
+        places = [self.features.index(name) for name in features]
         return sum_cells(replace(cell, group=tuple(cell.group[place] for place in places)) for cell in self.rows)
+
+    def at_condition(self, value: str) -> Cells:
+        """Return the cells of the rows under one condition, without the condition column.
+
+        Rows left out are not known by condition: the result counts only the rows in use.
+        """
+        if self.condition is None:
+            raise BadInput("the cells have no condition column")
+        if value not in self.conditions:
+            shown = ", ".join(repr(name[:40]) for name in self.conditions[:10])
+            raise BadInput(f"no row has the condition {value[:60]!r}; found {shown}", column=self.condition)
+        found = self._regroup(lambda group: group[:-1] if group[-1] == value else None)
+        return replace(found, rows_read=found.rows_used, rows_missing=0, left_out=())
+
+    def without_condition(self) -> Cells:
+        """Return the cells summed over the conditions."""
+        return self if self.condition is None else self._regroup(lambda group: group[:-1])
+
+    def _regroup(self, rename: Callable[[tuple[str, ...]], tuple[str, ...] | None]) -> Cells:
+        """Return plain cells with other group names; groups renamed to None go."""
+        renamed = [(cell, rename(cell.group)) for cell in self.rows]
+        rows = sum_cells(replace(cell, group=group) for cell, group in renamed if group is not None)
+        clusters = self.clusters
+        if clusters is not None:
+            place = find_places(rows)
+            clusters = clusters.move_cells(
+                _to_array(-1 if group is None else place[group, cell.label, cell.prediction] for cell, group in renamed)
+            )
+        scores, errors = self.scores, self.errors
+        return replace(
+            self,
+            rows=rows,
+            scores=scores.regroup([rename(group) for group in scores.groups]) if scores is not None else None,
+            errors=errors.regroup([rename(group) for group in errors.groups]) if errors is not None else None,
+            clusters=clusters,
+            condition=None,
+        )
 
     def merge(self, other: Cells) -> Cells:
         """Return the cells of two parts of a file together.
 
-        Associative and commutative; sums of weights up to rounding. Scores are kept only where
-        both parts have them.
+        Associative and commutative; sums of weights up to rounding. Scores, errors and clusters
+        are kept only where both parts have them.
         """
-        for name in ("sensitive_features", "positive_label", "weighted"):
+        for name in ("task", "sensitive_features", "condition", "positive_label", "weighted"):
             if getattr(self, name) != getattr(other, name):
                 raise BadInput(f"the parts differ in {name} and cannot be merged")
+        classes = merge_classes(self, other)
+        parts = [_move_classes(part, classes) for part in (self, other)]
+        rows = sum_cells((*parts[0], *parts[1]))
         reasons: dict[str, int] = {}
-        for reason, rows in (*self.left_out, *other.left_out):
-            reasons[reason] = reasons.get(reason, 0) + rows
+        for reason, number in (*self.left_out, *other.left_out):
+            reasons[reason] = reasons.get(reason, 0) + number
+        clusters = None
+        if self.clusters is not None and other.clusters is not None:
+            place = find_places(rows)
+            own, others = (_to_array(place[cell.group, cell.label, cell.prediction] for cell in part) for part in parts)
+            clusters = self.clusters.merge(other.clusters, own, others)
         return replace(
             self,
-            rows=sum_cells((*self.rows, *other.rows)),
+            classes=classes,
+            rows=rows,
             rows_read=self.rows_read + other.rows_read,
             rows_missing=self.rows_missing + other.rows_missing,
-            left_out=tuple(LeftOut(reason, rows) for reason, rows in sorted(reasons.items())),
+            left_out=tuple(LeftOut(reason, number) for reason, number in sorted(reasons.items())),
             scores=self.scores.merge(other.scores) if self.scores and other.scores else None,
+            errors=self.errors.merge(other.errors) if self.errors and other.errors else None,
+            clusters=clusters,
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the cells as a JSON-ready document, without the scores."""
-        return {
+        """Return the cells as a JSON-ready document, without the scores and the clusters."""
+        document = {
             "format": FORMAT,
+            "task": self.task,
             "sensitive_features": list(self.sensitive_features),
+            "condition": self.condition,
+            "classes": list(self.classes),
             "positive_label": self.positive_label,
             "weighted": self.weighted,
             "rows_read": self.rows_read,
@@ -118,48 +213,124 @@ class Cells:
                 for cell in self.rows
             ],
         }
+        if self.errors is not None:
+            document["errors"] = self.errors.to_json()
+        return document
 
     @classmethod
     def from_json(cls, document: object) -> Cells:
-        """Read cells written by `to_json`; BadInput names what is wrong."""
-        if not isinstance(document, Mapping) or document.get("format") != FORMAT:
+        """Read cells written by `to_json` now or formerly; BadInput names what is wrong."""
+        if not isinstance(document, Mapping) or document.get("format") not in (FORMAT, FORMER_FORMAT):
             raise BadInput(f"not a cells document: format must be {FORMAT!r}", column="format")
         try:
-            features = tuple(map(str, document["sensitive_features"]))
-            rows = tuple(_read_cell(row, len(features)) for row in document["cells"])
-            left_out = tuple(LeftOut(str(part["reason"]), int(part["rows"])) for part in document["left_out"])
-            return cls(
-                sensitive_features=features,
-                positive_label=str(document["positive_label"]),
-                rows=sum_cells(rows),
-                weighted=bool(document["weighted"]),
-                rows_read=int(document["rows_read"]),
-                rows_missing=int(document["rows_missing"]),
-                left_out=left_out,
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            return _read_document(document)
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise BadInput(f"the cells document is damaged: {error}") from None
 
 
-def _read_cell(row: Any, width: int) -> Cell:
+def name_negative(positive_label: str) -> str:
+    """Return the name of the negative class where no row shows it."""
+    return f"not {positive_label}"
+
+
+def find_places(rows: Iterable[Cell]) -> dict[tuple[tuple[str, ...], int, int], int]:
+    """Return the place of every (group, label, prediction)."""
+    return {(cell.group, cell.label, cell.prediction): number for number, cell in enumerate(rows)}
+
+
+def _to_array(numbers: Iterable[int]) -> NDArray[np.int64]:
+    import numpy as np
+
+    return np.fromiter(numbers, dtype=np.int64)
+
+
+def merge_classes(first: Cells, second: Cells) -> tuple[str, ...]:
+    """Return the classes of two parts together; a negative class nobody saw gives way."""
+    if first.classes == second.classes:
+        return first.classes
+    if not first.positive_label:
+        return tuple(sorted({*first.classes, *second.classes}))
+    unseen = name_negative(first.positive_label)
+    seen = sorted({first.classes[0], second.classes[0]} - {unseen})
+    if len(seen) > 1:
+        raise BadInput(
+            f"the parts differ in their negative label ({seen[0]!r}, {seen[1]!r}) and cannot be merged",
+            column="labels",
+        )
+    return seen[0], first.positive_label
+
+
+def _move_classes(part: Cells, classes: tuple[str, ...]) -> list[Cell]:
+    """Return the cells of a part with label and prediction as places in `classes`."""
+    if part.positive_label or part.classes == classes:
+        return list(part.rows)
+    place = [classes.index(name) for name in part.classes] + [NO_LABEL]
+    return [replace(cell, label=place[cell.label], prediction=place[cell.prediction]) for cell in part.rows]
+
+
+def _read_document(document: Mapping[str, Any]) -> Cells:
+    """Read a cells document; what is not as written raises ValueError, KeyError or TypeError."""
+    task = document.get("task", "binary")
+    if task not in TASKS:
+        raise ValueError(f"unknown task {task!r:.60}")
+    features = _read_texts(document["sensitive_features"])
+    classes = _read_texts(document.get("classes", []))
+    condition = document.get("condition")
+    if condition is not None and not isinstance(condition, str):
+        raise ValueError("condition must be a text or null")
+    positive_label = str(document["positive_label"])
+    if classes and positive_label and (len(classes) != 2 or classes[1] != positive_label):
+        raise ValueError("classes must be the negative and the positive label")
+    width = len(features) + (condition is not None)
+    highest = 1 if positive_label else len(classes) - 1
+    lowest = 0 if task in ("binary", "multiclass") else NO_LABEL
+    errors = document.get("errors")
+    return Cells(
+        sensitive_features=features,
+        positive_label=positive_label,
+        rows=sum_cells(_read_cell(row, width, lowest, max(highest, lowest)) for row in document["cells"]),
+        weighted=bool(document["weighted"]),
+        rows_read=_read_count(document["rows_read"], 0),
+        rows_missing=_read_count(document["rows_missing"], 0),
+        left_out=tuple(LeftOut(str(part["reason"]), _read_count(part["rows"], 1)) for part in document["left_out"]),
+        task=task,
+        classes=classes,
+        errors=_read_errors(errors) if errors is not None else None,
+        condition=condition,
+    )
+
+
+def _read_errors(document: Any) -> ErrorMoments:
+    from audits.counting.error_moments import ErrorMoments
+
+    return ErrorMoments.from_json(document)
+
+
+def _read_texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise ValueError(f"a list of texts is needed, not {value!r:.60}")
+    if len(set(value)) < len(value):
+        raise ValueError(f"a text is listed twice in {value!r:.60}")
+    return tuple(value)
+
+
+def _read_count(value: Any, lowest: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+        raise ValueError(f"a count must be a whole number above {lowest - 1}")
+    return value
+
+
+def _read_cell(row: Any, width: int, lowest: int, highest: int) -> Cell:
     """Check one row of a cells document."""
     group, label, prediction, count, weight, weight_squared = row
     if not isinstance(group, list) or len(group) != width:
         raise ValueError(f"a group must list {width} values, not {group!r:.60}")
-    if label not in (0, 1) or prediction not in (0, 1):
-        raise ValueError("label and prediction must be 0 or 1")
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ValueError("a count must be a whole number above 0")
+    for number in (label, prediction):
+        if isinstance(number, bool) or not isinstance(number, int) or not lowest <= number <= highest:
+            raise ValueError(f"label and prediction must be {lowest} to {highest}")
     if not (0 <= float(weight) < float("inf") and 0 <= float(weight_squared) < float("inf")):
         raise ValueError("weights must be finite and not negative")
-    return Cell(
-        tuple(map(str, group)),
-        int(label),
-        int(prediction),
-        count,
-        float(weight),
-        float(weight_squared),
-    )
+    return Cell(tuple(map(str, group)), label, prediction, _read_count(count, 1), float(weight), float(weight_squared))
 
 
 def sum_cells(cells: Iterable[Cell]) -> tuple[Cell, ...]:

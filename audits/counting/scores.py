@@ -77,6 +77,17 @@ class ScoreCounts:
             columns.append(np.concatenate([getattr(self, name), getattr(other, name)]))
         return ScoreCounts.create(groups, columns)
 
+    def regroup(self, names: Sequence[tuple[str, ...] | None]) -> ScoreCounts:
+        """Return the counts with one new name per group; None leaves a group out, equal names add up."""
+        import numpy as np
+
+        groups = tuple(sorted({name for name in names if name is not None}))
+        place = {name: number for number, name in enumerate(groups)}
+        moved = np.array([-1 if name is None else place[name] for name in names], dtype=np.int64)[self.group]
+        kept = moved >= 0
+        columns = [self.label, self.score, self.count, self.weight, self.weight_squared]
+        return ScoreCounts.create(groups, [moved[kept], *(column[kept] for column in columns)])
+
     def summarise(self, places: Sequence[int]) -> dict[tuple[str, ...], ScoreSummary]:
         """Return a summary for every group of the features at `places`; () is everybody."""
         import numpy as np

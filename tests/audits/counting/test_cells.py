@@ -130,7 +130,7 @@ def test_an_auditor_recomputes_the_audit_from_the_cells_alone() -> None:
         ({"format": "other"}, "format must be"),
         ({"cells": [[["a"], 1, 1, 0, 0.0, 0.0]]}, "a count must be"),
         ({"cells": [[["a", "b"], 1, 1, 1, 1.0, 1.0]]}, "a group must list 1 values"),
-        ({"cells": [[["a"], 2, 1, 1, 1.0, 1.0]]}, "must be 0 or 1"),
+        ({"cells": [[["a"], 2, 1, 1, 1.0, 1.0]]}, "must be 0 to 1"),
         ({"cells": [[["a"], 1, 1, 1, float("nan"), 1.0]]}, "weights must be finite"),
         ({"cells": [[["a"], 1, 1]]}, "damaged"),
         ({"cells": None}, "damaged"),
