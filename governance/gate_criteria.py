@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -16,6 +16,8 @@ from governance.metric_titles import title_of_metric
 from governance.models import Comparator, EvidenceKind
 
 CLAIM_TOLERANCE = 1e-6
+# More rows than this settle nothing in practice.
+LARGEST_ROWS = 10**12
 # Kinds whose numbers the portal cannot recompute: they count as reported, and the finding says by whom.
 REPORTED_KINDS = (EvidenceKind.TEST_REPORT, EvidenceKind.LOAD_TEST, EvidenceKind.AB_RESULT)
 
@@ -63,35 +65,81 @@ def _title(requirement: RequirementItem, criterion: CriterionItem) -> str:
 
 
 def _judge_measure(measure: Measure, criterion: CriterionItem) -> tuple[str, str]:
+    """Judge one measure; ``audits.bias.verdicts`` judges by the same rule, and a test keeps the two in step."""
     if measure.reason is not None or measure.value is None or not math.isfinite(measure.value):
         return FindingStatus.INCONCLUSIVE, _("Cannot be judged: %(why)s.") % {"why": measure.reason or _("undefined")}
-    if measure.low is None or measure.high is None:
-        met = _holds(measure.value, criterion)
-        return (FindingStatus.MET if met else FindingStatus.NOT_MET), _("Measured %(value)s (among %(n)d rows).") % {
-            "value": _number(measure.value),
-            "n": measure.n,
-        }
-    detail = _("Measured %(value)s, 95 %% interval %(low)s to %(high)s (among %(n)d rows).") % {
+    detail = _describe(measure)
+    low, high = _find_limits(measure)
+    ends = {_holds(low, criterion), _holds(high, criterion)}
+    if ends == {True}:
+        return FindingStatus.MET, detail
+    if ends == {False}:
+        return FindingStatus.NOT_MET, detail
+    straddles = _("The interval straddles the threshold.")
+    return FindingStatus.INCONCLUSIVE, f"{detail} {straddles} {_say_what_settles(measure, criterion)}"
+
+
+def _describe(measure: Measure) -> str:
+    if measure.low is None and measure.high is None:
+        return _("Measured %(value)s (among %(n)d rows).") % {"value": _number(measure.value), "n": measure.n}
+    return _("Measured %(value)s, 95 %% interval %(low)s to %(high)s (among %(n)d rows).") % {
         "value": _number(measure.value),
         "low": _number(measure.low),
         "high": _number(measure.high),
         "n": measure.n,
     }
-    ends = {_holds(measure.low, criterion), _holds(measure.high, criterion)}
-    if ends == {True}:
-        return FindingStatus.MET, detail
-    if ends == {False}:
-        return FindingStatus.NOT_MET, detail
-    return FindingStatus.INCONCLUSIVE, detail + " " + _("The interval straddles the threshold.")
+
+
+def _find_limits(measure: Measure) -> tuple[float, float]:
+    """The limits to judge by: the value itself without an interval, infinity where only one end is known."""
+    value = math.nan if measure.value is None else measure.value
+    if measure.low is None and measure.high is None:
+        return value, value
+    return (
+        -math.inf if measure.low is None or math.isnan(measure.low) else measure.low,
+        math.inf if measure.high is None or math.isnan(measure.high) else measure.high,
+    )
 
 
 def _holds(value: float, criterion: CriterionItem) -> bool:
-    exact, threshold = Decimal(repr(value)), Decimal(criterion.threshold)
+    if math.isinf(value):
+        return (value > 0) == (criterion.comparator == Comparator.AT_LEAST)
+    exact, threshold = _exact(value), Fraction(criterion.threshold)
     return exact >= threshold if criterion.comparator == Comparator.AT_LEAST else exact <= threshold
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+def _exact(value: float) -> Fraction:
+    return Fraction(repr(float(value)))
+
+
+def count_rows_needed(measure: Measure, criterion: CriterionItem) -> int | None:
+    """How many rows would take the threshold out of the interval, if the value stayed where it is.
+
+    The distance from the value to the limit on the threshold's side shrinks with the square root of the rows. None
+    where no practical number would do: the value is the threshold, or the limit has no bound.
+    """
+    if measure.value is None:
+        return None
+    low, high = _find_limits(measure)
+    is_held = _holds(measure.value, criterion)
+    limit = low if is_held == (criterion.comparator == Comparator.AT_LEAST) else high
+    gap = abs(_exact(measure.value) - Fraction(criterion.threshold))
+    if not gap or not math.isfinite(limit):
+        return None
+    exact = measure.n * (abs(_exact(limit) - _exact(measure.value)) / gap) ** 2
+    rows = math.ceil(exact) if is_held else math.floor(exact) + 1
+    return max(rows, measure.n + 1) if rows <= LARGEST_ROWS else None
+
+
+def _say_what_settles(measure: Measure, criterion: CriterionItem) -> str:
+    rows = count_rows_needed(measure, criterion)
+    if rows is None:
+        return _("No practical number of rows would settle it.")
+    return _("About %(rows)s rows would settle it, if the value stayed where it is.") % {"rows": f"{rows:,}"}
+
+
+def _number(value: float | None) -> str:
+    return _("unbounded") if value is None else f"{value:.4g}"
 
 
 def _judge_report(dossier: Dossier, criterion: CriterionItem) -> tuple[str, str]:
