@@ -163,10 +163,10 @@ def vocabulary() -> list[dict[str, str]]:
 
 def charts(evaluation: Evaluation, theme: Literal["light", "dark", "print"]) -> list[Any]:
     """The charts of a finished evaluation, as specifications with their alternative text and tables."""
-    from audits.charts import bias_charts, explanation_charts
+    from audits.charts import CHARTS
 
-    draw = bias_charts if evaluation.kind == EvaluationKind.BIAS_AUDIT else explanation_charts
-    return list(draw(json.loads(evaluation.result), theme))
+    draw = CHARTS.get(evaluation.kind)
+    return list(draw(json.loads(evaluation.result), theme)) if draw else []
 
 
 def chart_colours() -> dict[str, str]:

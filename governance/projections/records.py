@@ -124,17 +124,17 @@ class Evaluations(FinishedWork):
 
     def prepare(self, entries: Sequence[Entry]) -> None:
         super().prepare(entries)
-        self.read: dict[int, dict[str, int]] = {}
+        self.inputs: dict[int, dict[str, int]] = {}
         inputs = EvaluationInput.objects.filter(evaluation_id__in=self.rows)
         for key, role, evidence in inputs.values_list("evaluation_id", "role", "evidence_id"):
-            self.read.setdefault(key, {})[role] = evidence
+            self.inputs.setdefault(key, {})[role] = evidence
 
     def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         if digest_again(row["spec"]) != entry.data["spec_digest"]:
             yield "its specification no longer has the recorded digest"
         recorded = {role: item["evidence"] for role, item in entry.data.get("inputs", {}).items()}
         # Entries from before inputs were recorded name the digest of the predictions that were matched, nothing else.
-        if "inputs" in entry.data and self.read.get(row["pk"], {}) != recorded:
+        if "inputs" in entry.data and self.inputs.get(row["pk"], {}) != recorded:
             yield "it reads other inputs than recorded"
 
     def inspect_outcome(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
