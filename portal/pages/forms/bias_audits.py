@@ -91,6 +91,8 @@ CriterionRows = forms.formset_factory(CriterionForm, extra=1, max_num=200, absol
 class BiasAuditForm(EvaluationForm):
     kind = EvaluationKind.BIAS_AUDIT
     title = _("Ask for a bias audit")
+    none_yet = _("No bias audit yet")
+    icon = "chart-bar"
     subtitle = _(
         "The laboratory recomputes the rates of every group from submitted predictions, or from predictions that were "
         "counted where they live. Name the columns exactly as the file does."

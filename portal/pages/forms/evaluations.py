@@ -33,13 +33,16 @@ class Needed(NamedTuple):
 class EvaluationForm(RowsForm):
     """Which evidence, on which data, by which specification.
 
-    A kind's form names its page (``title``, ``subtitle``, ``fields_template``) and turns its fields into the
-    specification. Whoever has the specification as a JSON document pastes it instead: it is the same document as at the
-    API and at the command line.
+    A kind's form names its page (``title``, ``subtitle``, ``fields_template``; ``none_yet`` and ``icon`` where there
+    is none) and turns its fields into the specification. Whoever has the specification as a JSON document pastes it
+    instead: it is the same document as at the API and at the command line.
     """
 
+    do_not_call_in_templates: ClassVar[bool] = True
     kind: ClassVar[str]
     title: ClassVar[Any]
+    none_yet: ClassVar[Any]
+    icon: ClassVar[str]
     subtitle: ClassVar[Any]
     needed: ClassVar[Needed]
     fields_template: ClassVar[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 from django import forms
@@ -152,6 +153,35 @@ class AbResultForm(EvidenceForm):
         return {"metric": self.cleaned_data["metric"], "values": {name: self.cleaned_data[name] for name in names}}
 
 
+class ReproductionForm(EvidenceForm):
+    """The document that ``countersign reproduce`` writes, as it stands."""
+
+    names: ClassVar[dict[str, str]] = {"content": "document", "content.format": "document"}
+    document = forms.CharField(
+        label=_("Report of “countersign reproduce”"),
+        max_length=2_000_000,
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "mono"}),
+        help_text=_(
+            "The JSON file that “countersign reproduce training.json --out report.json” writes. With --submit it comes "
+            "here by itself."
+        ),
+    )
+    field_order = ("title", "document")
+
+    def clean_document(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self.cleaned_data["document"])
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError(_("This is not JSON: %(why)s.") % {"why": error}) from None
+        if not isinstance(found, dict):
+            raise forms.ValidationError(_("A report is a JSON object: {…}."))
+        return found
+
+    def content(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.cleaned_data["document"]
+        return found
+
+
 FORMS: dict[str, type[EvidenceForm]] = {
     **{str(kind): FileEvidenceForm for kind in NEEDS_FILE},
     EvidenceKind.METRICS: MetricsForm,
@@ -159,4 +189,5 @@ FORMS: dict[str, type[EvidenceForm]] = {
     EvidenceKind.AB_RESULT: AbResultForm,
     EvidenceKind.SECURITY_REVIEW: ReviewForm,
     EvidenceKind.PRIVACY_REVIEW: ReviewForm,
+    EvidenceKind.REPRODUCTION: ReproductionForm,
 }

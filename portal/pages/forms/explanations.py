@@ -14,6 +14,8 @@ from portal.pages.forms.evaluations import NUMBER, PLAIN, EvaluationForm, Needed
 class ExplanationForm(EvaluationForm):
     kind = EvaluationKind.EXPLANATION
     title = _("Ask for an explanation")
+    none_yet = _("No explanation yet")
+    icon = "bulb"
     subtitle = _(
         "Submitted SHAP values are checked for additivity on every row. From a declarative model document the portal "
         "recomputes them itself."

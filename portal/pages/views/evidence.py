@@ -22,6 +22,7 @@ from governance.policy import policy_for
 from portal.actors import actor_of
 from portal.pages.forms.evidence import FORMS
 from portal.pages.perform import go_to, no_store, perform
+from portal.pages.results.reproductions import present_rerun
 from portal.pages.views.versions import get_version
 
 DESCRIPTIONS = {
@@ -63,6 +64,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "evidence": item,
         # A dict's own .values and .items would stand in a template's way.
         "values": list(((item.content or {}).get("values") or {}).items()),
+        "rerun": present_rerun(item.content) if item.kind == EvidenceKind.REPRODUCTION else None,
         "version": item.version,
         "requirements": item.requirements.order_by("pk"),
         "superseded_by": Evidence.objects.filter(supersedes=item).first(),

@@ -25,6 +25,7 @@ from governance.models import AuditLogEntry, EvaluationKind, ModelVersion, Regis
 from governance.permissions import available_verbs, duties_are_separate
 from portal.actors import actor_of
 from portal.log_sentences import tell, title_of
+from portal.pages.forms.evaluation_kinds import FORMS
 from portal.pages.forms.models import DatasetUseForm, RegisterVersionForm
 from portal.pages.perform import no_store, perform
 from portal.pages.reading import Reading
@@ -100,13 +101,17 @@ def show_audits(page: Page) -> dict[str, Any]:
     return list_evaluations(page, EvaluationKind.BIAS_AUDIT)
 
 
+def show_quality(page: Page) -> dict[str, Any]:
+    return list_evaluations(page, EvaluationKind.DATA_QUALITY, EvaluationKind.REPRODUCTION)
+
+
 def show_explanations(page: Page) -> dict[str, Any]:
     return list_evaluations(page, EvaluationKind.EXPLANATION)
 
 
-def list_evaluations(page: Page, kind: str) -> dict[str, Any]:
-    """The evaluations of a kind: those the dossier counts with their results, earlier ones as a list."""
-    rows = page.version.evaluations.filter(kind=kind).select_related(
+def list_evaluations(page: Page, *kinds: str) -> dict[str, Any]:
+    """The evaluations of some kinds: those the dossier counts with their results, earlier ones as a list."""
+    rows = page.version.evaluations.filter(kind__in=kinds).select_related(
         "dataset_version__dataset", "evidence", "requested_by"
     )
     counted = {item.id for item in page.reading.dossier.evaluations}
@@ -114,7 +119,7 @@ def list_evaluations(page: Page, kind: str) -> dict[str, Any]:
     return {
         "current": [(row, present(row), draw_charts(row)) for row in current],
         "earlier": [row for row in rows if row.pk not in counted],
-        "kind": kind,
+        "forms": [FORMS[kind] for kind in kinds if kind in FORMS],
         "chart_colours": runner.chart_colours(),
     }
 
@@ -145,6 +150,7 @@ TABS: dict[str, tuple[Any, Callable[[Page], dict[str, Any]]]] = {
     "evidence": (gettext_lazy("Evidence"), show_evidence),
     "audits": (gettext_lazy("Audits"), show_audits),
     "explanations": (gettext_lazy("Explanations"), show_explanations),
+    "quality": (gettext_lazy("Quality"), show_quality),
     "lineage": (gettext_lazy("Lineage"), show_lineage),
     "sign-offs": (gettext_lazy("Sign-offs"), show_sign_offs),
     "reports": (gettext_lazy("Reports"), show_reports),
@@ -162,6 +168,7 @@ def build_tabs(page: Page, current: str) -> list[dict[str, Any]]:
         "evidence": len(dossier.evidence),
         "audits": kinds.count(EvaluationKind.BIAS_AUDIT),
         "explanations": kinds.count(EvaluationKind.EXPLANATION),
+        "quality": kinds.count(EvaluationKind.DATA_QUALITY) + kinds.count(EvaluationKind.REPRODUCTION),
         "sign-offs": len(dossier.sign_offs),
     }
     address = reverse("pages:version", args=[page.version.pk])
