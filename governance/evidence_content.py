@@ -7,12 +7,15 @@ from typing import Any, BinaryIO
 
 from governance.exceptions import InvalidInput
 from governance.models import DatasetRole, EvidenceKind
-from governance.text import clean_name, clean_text
+from governance.text import clean_digest, clean_name, clean_text
 
 LOAD_TEST_VALUES = ("requests", "p50_ms", "p95_ms", "p99_ms", "error_rate")
 AB_VALUES = ("control_n", "control_mean", "treatment_n", "treatment_mean")
 OUTCOMES = ("passed", "passed_with_findings", "failed")
 MOST_METRICS = 1_000
+MOST_RUNS = 100
+MOST_WORDS = 200
+REPRODUCTION_FORMAT = "countersign/reproduction/1"
 LARGEST = 10**15
 NEEDS_FILE = frozenset(
     {
@@ -120,6 +123,141 @@ def _read_review(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _read_reproduction(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``countersign reproduce`` reports. Whether it agrees is decided by an evaluation, so no verdict is kept."""
+    if content.get("format") != REPRODUCTION_FORMAT:
+        raise InvalidInput(f"“content.format” must be “{REPRODUCTION_FORMAT}”.", field="content.format")
+    runs = _list(content, "runs", most=MOST_RUNS)
+    if not runs:
+        raise InvalidInput("“content.runs” must hold at least one run.", field="content.runs")
+    tolerances = _object(content, "tolerances")
+    return {
+        "format": REPRODUCTION_FORMAT,
+        "record_digest": _digest(content, "record_digest", "content"),
+        "command": _command(content),
+        "environment": [
+            clean_name(_str(name, f"content.environment[{number}]"), f"content.environment[{number}]", limit=100)
+            for number, name in enumerate(_list(content, "environment", most=MOST_WORDS))
+        ],
+        "seed": _whole(content, "seed", "content"),
+        "recorded": _numbers(content, "recorded", "content"),
+        "tolerances": {
+            clean_name(str(name), "content.tolerances", limit=100): _tolerance(item, f"content.tolerances.{name}")
+            for name, item in tolerances.items()
+        },
+        "inputs": _files(content, "inputs", "content"),
+        "runs": [_run(item, f"content.runs[{number}]") for number, item in enumerate(runs)],
+        "code": _code(_object(content, "code")),
+        "platform": {
+            clean_name(str(name), "content.platform", limit=100): clean_text(
+                _str(value, f"content.platform.{name}"), f"content.platform.{name}", limit=200
+            )
+            for name, value in _object(content, "platform").items()
+        },
+    }
+
+
+def _command(content: Mapping[str, Any]) -> list[str]:
+    words = _list(content, "command", most=MOST_WORDS)
+    if not words:
+        raise InvalidInput("“content.command” must be a list of words.", field="content.command")
+    return [
+        clean_text(_str(word, f"content.command[{number}]"), f"content.command[{number}]", limit=2_000)
+        for number, word in enumerate(words)
+    ]
+
+
+def _run(item: Any, where: str) -> dict[str, Any]:
+    if not isinstance(item, Mapping):
+        raise InvalidInput(f"“{where}” must be an object.", field=where)
+    seconds = _number(item.get("seconds"), f"{where}.seconds")
+    if seconds < 0:
+        raise InvalidInput(f"“{where}.seconds” must not be negative.", field=f"{where}.seconds")
+    return {
+        "metrics": _numbers(item, "metrics", where),
+        "seconds": seconds,
+        "exit_code": _whole(item, "exit_code", where),
+        "failure": clean_text(_text(item, "failure", where), f"{where}.failure", limit=500),
+        "log_digest": _digest(item, "log_digest", where),
+        "outputs": _files(item, "outputs", where),
+    }
+
+
+def _tolerance(item: Any, where: str) -> dict[str, float]:
+    given = item if isinstance(item, Mapping) else {}
+    read = {name: _number(given.get(name, 0), f"{where}.{name}") for name in ("absolute", "relative")}
+    if not given or min(read.values()) < 0 or set(given) - set(read):
+        raise InvalidInput(f"“{where}” must hold absolute or relative, not negative.", field=where)
+    return read
+
+
+def _code(given: Mapping[str, Any]) -> dict[str, Any]:
+    is_clean = given.get("is_clean")
+    if not (is_clean is None or isinstance(is_clean, bool)):
+        raise InvalidInput("“content.code.is_clean” must be true, false or null.", field="content.code.is_clean")
+    texts = {
+        name: clean_text(_text(given, name, "content.code"), f"content.code.{name}", limit=200)
+        for name in ("revision", "recorded_revision")
+    }
+    return texts | {"is_clean": is_clean}
+
+
+def _files(content: Mapping[str, Any], key: str, where: str) -> list[dict[str, str]]:
+    """Files by name and digest."""
+    read = []
+    for number, item in enumerate(_list(content, key, most=MOST_METRICS, where=where)):
+        place = f"{where}.{key}[{number}]"
+        if not isinstance(item, Mapping):
+            raise InvalidInput(f"“{place}” must be an object with name and digest.", field=place)
+        name = clean_name(_text(item, "name", place), f"{place}.name", limit=500)
+        read.append({"name": name, "digest": _digest(item, "digest", place)})
+    return read
+
+
+def _numbers(content: Mapping[str, Any], key: str, where: str) -> dict[str, float]:
+    values = content.get(key)
+    if not isinstance(values, Mapping) or len(values) > MOST_METRICS:
+        most = f"at most {MOST_METRICS:,} numbers"
+        raise InvalidInput(f"“{where}.{key}” must be an object of {most}.", field=f"{where}.{key}")
+    return {
+        clean_name(str(name), f"{where}.{key}", limit=100): _number(value, f"{where}.{key}.{name}")
+        for name, value in values.items()
+    }
+
+
+def _digest(item: Mapping[str, Any], key: str, where: str) -> str:
+    return clean_digest(_text(item, key, where), f"{where}.{key}")
+
+
+def _whole(item: Mapping[str, Any], key: str, where: str) -> int | None:
+    value = item.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not -LARGEST < value < LARGEST:
+        raise InvalidInput(f"“{where}.{key}” must be a whole number or null.", field=f"{where}.{key}")
+    return value
+
+
+def _list(content: Mapping[str, Any], key: str, *, most: int, where: str = "content") -> list[Any]:
+    value = content.get(key, [])
+    if not isinstance(value, list) or len(value) > most:
+        raise InvalidInput(f"“{where}.{key}” must be a list of at most {most:,}.", field=f"{where}.{key}")
+    return value
+
+
+def _object(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = content.get(key, {})
+    if not isinstance(value, Mapping) or len(value) > MOST_METRICS:
+        raise InvalidInput(f"“content.{key}” must be an object of at most {MOST_METRICS:,}.", field=f"content.{key}")
+    return value
+
+
+def _str(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"“{where}” must be a text.", field=where)
+    return value
+
+
 def _text(content: Mapping[str, Any], key: str, where: str = "content", default: str = "") -> str:
     value = content.get(key, default)
     if not isinstance(value, str):
@@ -140,6 +278,7 @@ READERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     EvidenceKind.AB_RESULT: _read_ab_result,
     EvidenceKind.SECURITY_REVIEW: _read_review,
     EvidenceKind.PRIVACY_REVIEW: _read_review,
+    EvidenceKind.REPRODUCTION: _read_reproduction,
 }
 
 

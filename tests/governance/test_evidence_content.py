@@ -20,6 +20,7 @@ from governance.evidence_content import (
 from governance.exceptions import InvalidInput
 from governance.models import EvidenceKind
 from tests.audits.samples import find_devset, needs_devset
+from tests.reproductions import DIGEST, make_report, make_run
 
 LOAD = {"requests": 100, "p50_ms": 1, "p95_ms": 2.5, "p99_ms": 2.5, "error_rate": 0}
 ARMS = {"control_n": 10, "control_mean": 0.5, "treatment_n": 12, "treatment_mean": 0.75}
@@ -184,6 +185,65 @@ def test_kinds_that_carry_a_file_take_no_content(kind):
     assert check_content(kind, None) is None
     assert check_content(kind, {}) is None
     assert refuse(kind, {"values": {"tests": 1}}).message == f"Evidence of kind “{kind}” carries a file, not content."
+
+
+# --- Reproductions --------------------------------------------------------------------------------------
+
+
+def test_reproduction_keeps_what_was_measured_and_no_verdict():
+    kept = check_content("reproduction", make_report(passed=True, verdict="reproduced"))
+
+    assert kept == make_report(
+        tolerances={"accuracy": {"absolute": 0.01, "relative": 0.0}},
+    )
+
+
+def test_reproduction_may_hold_a_run_that_failed():
+    failed = make_run() | {"exit_code": None, "failure": "stopped after 60 s"}
+
+    assert check_content("reproduction", make_report(runs=[failed]))["runs"][0]["failure"] == "stopped after 60 s"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"format": "countersign/reproduction/2"}, "content.format"),
+        ({"record_digest": "5" * 64}, "content.record_digest"),
+        ({"command": "python train.py"}, "content.command"),
+        ({"command": []}, "content.command"),
+        ({"command": ["python", 3]}, "content.command[1]"),
+        ({"command": ["a\x00b"]}, "content.command[0]"),
+        ({"environment": [{"PATH": "/bin"}]}, "content.environment[0]"),
+        ({"seed": 1.5}, "content.seed"),
+        ({"seed": True}, "content.seed"),
+        ({"seed": 10**400}, "content.seed"),
+        ({"recorded": {"accuracy": float("nan")}}, "content.recorded.accuracy"),
+        ({"recorded": None}, "content.recorded"),
+        ({"tolerances": []}, "content.tolerances"),
+        ({"tolerances": {"accuracy": 0.1}}, "content.tolerances.accuracy"),
+        ({"tolerances": {"accuracy": {}}}, "content.tolerances.accuracy"),
+        ({"tolerances": {"accuracy": {"absolute": -1}}}, "content.tolerances.accuracy"),
+        ({"tolerances": {"accuracy": {"absolute": 1, "percent": 2}}}, "content.tolerances.accuracy"),
+        ({"tolerances": {"accuracy": {"relative": float("inf")}}}, "content.tolerances.accuracy.relative"),
+        ({"inputs": [{"name": "a.csv", "digest": "md5"}]}, "content.inputs[0].digest"),
+        ({"inputs": [DIGEST]}, "content.inputs[0]"),
+        ({"runs": {}}, "content.runs"),
+        ({"runs": []}, "content.runs"),
+        ({"runs": [make_run()] * 101}, "content.runs"),
+        ({"runs": [7]}, "content.runs[0]"),
+        ({"runs": [make_run(accuracy=float("nan"))]}, "content.runs[0].metrics.accuracy"),
+        ({"runs": [make_run(accuracy=True)]}, "content.runs[0].metrics.accuracy"),
+        ({"runs": [make_run() | {"seconds": -1}]}, "content.runs[0].seconds"),
+        ({"runs": [make_run() | {"exit_code": "0"}]}, "content.runs[0].exit_code"),
+        ({"runs": [make_run() | {"log_digest": ""}]}, "content.runs[0].log_digest"),
+        ({"code": {"is_clean": "yes"}}, "content.code.is_clean"),
+        ({"code": {"revision": 4}}, "content.code.revision"),
+        ({"platform": {"python": 3}}, "content.platform.python"),
+        ({"platform": {"python": "x" * 201}}, "content.platform.python"),
+    ],
+)
+def test_reproduction_names_what_is_wrong(change, field):
+    assert refuse("reproduction", make_report(**change)).field == field
 
 
 # --- JUnit ---------------------------------------------------------------------------------------------

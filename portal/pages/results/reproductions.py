@@ -5,18 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 
 @dataclass(frozen=True)
 class RerunMetric:
     """What the training record states of a metric, and the least and most that the runs gave."""
 
     name: str
-    recorded: float | None
-    absolute: float | None
-    relative: float | None
-    low: float | None
-    high: float | None
+    recorded: str
+    tolerance: str
+    rerun: str
     runs: int
+
+
+def write_number(value: float | None) -> str:
+    """Six digits that count, whatever the size: tolerances and deviations may be tiny. Empty where there is none."""
+    return "" if value is None else f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
+
+
+def write_tolerance(tolerance: dict[str, float] | None) -> str:
+    """A declared tolerance in words."""
+    if tolerance is None:
+        return _("none declared")
+    absolute, relative = tolerance.get("absolute", 0), tolerance.get("relative", 0)
+    parts = [f"\N{PLUS-MINUS SIGN} {write_number(absolute)}"] if absolute else []
+    parts += [f"\N{PLUS-MINUS SIGN} {write_number(100 * relative)} %"] if relative else []
+    return _(" or ").join(parts) or _("exactly equal")
+
+
+def write_range(values: list[float]) -> str:
+    """The least and the largest, or the one that all of them are."""
+    texts = list(dict.fromkeys([write_number(min(values)), write_number(max(values))])) if values else []
+    return " \N{EN DASH} ".join(texts)
 
 
 def list_rerun_metrics(content: dict[str, Any]) -> list[RerunMetric]:
@@ -26,18 +47,8 @@ def list_rerun_metrics(content: dict[str, Any]) -> list[RerunMetric]:
     rows = []
     for name in sorted(names):
         given = [run["metrics"][name] for run in runs if name in run["metrics"]]
-        tolerance = tolerances.get(name, {})
-        rows.append(
-            RerunMetric(
-                name=name,
-                recorded=recorded.get(name),
-                absolute=tolerance.get("absolute"),
-                relative=tolerance.get("relative"),
-                low=min(given, default=None),
-                high=max(given, default=None),
-                runs=len(given),
-            )
-        )
+        recorded_text, tolerance = write_number(recorded.get(name)), write_tolerance(tolerances.get(name))
+        rows.append(RerunMetric(name, recorded_text, tolerance, write_range(given), len(given)))
     return rows
 
 

@@ -64,7 +64,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "evidence": item,
         # A dict's own .values and .items would stand in a template's way.
         "values": list(((item.content or {}).get("values") or {}).items()),
-        "rerun": present_rerun(item.content) if item.kind == EvidenceKind.REPRODUCTION else None,
+        "rerun": present_rerun(item.content or {}) if item.kind == EvidenceKind.REPRODUCTION else None,
         "version": item.version,
         "requirements": item.requirements.order_by("pk"),
         "superseded_by": Evidence.objects.filter(supersedes=item).first(),

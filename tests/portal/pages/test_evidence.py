@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from portal.pages.forms.evidence import FORMS
 from portal.pages.views.evidence import DESCRIPTIONS
 from tests import cast
 from tests.portal.pages.browsing import browse, text_of
+from tests.reproductions import REPORT, make_report, make_run
 
 NO_ROWS = {"form-TOTAL_FORMS": "0", "form-INITIAL_FORMS": "0"}
 COMMON = {"title": "An item", "observed_at": "2026-01-05T09:30", "description": "d", **NO_ROWS}
@@ -58,6 +60,8 @@ def test_every_kind_is_submitted_by_its_form(kind, version, developer) -> None:
     content: dict[str, Any] = {"load_test": LOAD_TEST, "ab_result": AB_RESULT, "metrics": METRICS}.get(kind, {})
     if kind.endswith("_review"):
         content = REVIEW
+    if kind == "reproduction":
+        content = {"document": json.dumps(REPORT)}
     if kind in NEEDS_FILE:
         content = {"file": file_of()}
     if kind == "test_report":
@@ -112,6 +116,11 @@ def test_page_shows_digest_both_clocks_and_what_supersedes_it(version, developer
             "p95_ms",
         ),
         ("load_test", {"values": {**LOAD_VALUES, "items": 3, "values": 4}}, "items"),
+        ("reproduction", REPORT, "train.py"),
+        ("reproduction", make_report(runs=[make_run(items=0.25), make_run(items=0.5)]), "0.25 – 0.5"),
+        ("reproduction", make_report(tolerances={"accuracy": {"relative": 1e-9}}), "± 1e−07 %"),
+        ("reproduction", make_report(tolerances={"accuracy": {"absolute": 0}}), "exactly equal"),
+        ("reproduction", make_report(runs=[make_run() | {"exit_code": 3}]), "exit code 3"),
     ],
 )
 def test_page_shows_structured_content(kind, content, words, version, developer) -> None:
@@ -132,6 +141,10 @@ def test_page_shows_structured_content(kind, content, words, version, developer)
         ("metrics", METRICS | {"form-0-value": "high"}, "Enter a number"),
         ("metrics", {"form-TOTAL_FORMS": "0"}, "must be a list of 1"),
         ("security_review", REVIEW | {"outcome": "fine"}, "Select a valid choice"),
+        ("reproduction", {"document": "{"}, "This is not JSON"),
+        ("reproduction", {"document": "[]"}, "A report is a JSON object"),
+        ("reproduction", {"document": "{}"}, "must be “countersign/reproduction/1”"),
+        ("reproduction", {"document": json.dumps(make_report(runs=[]))}, "at least one run"),
     ],
 )
 def test_bad_evidence_is_refused_with_its_reason_and_keeps_what_was_typed(
