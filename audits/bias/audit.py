@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audits.bias.comparisons import Comparer, read_like_fairlearn
+from audits.bias.extension import extend_result
 from audits.bias.groupings import (
     Resampler,
     Settings,
@@ -28,9 +29,10 @@ from audits.spec import (
     DEFAULT_DRAWS,
     DEFAULT_LEVEL,
     DEFAULT_MINIMUM_GROUP_SIZE,
+    AuditSpec,
     check_spec,
 )
-from audits.tables.frames import LIMITS, Limits, read_predictions
+from audits.tables.frames import LIMITS, Limits, TableFile, read_predictions
 
 ALL_SUBSETS_UP_TO = 3
 
@@ -234,19 +236,50 @@ def run_bias_audit(
     file = read_predictions(Path(path), checked, limits=limits)
     report(0.3, "counting")
     cells = reduce_to_cells(file, checked, limits=limits)
+    return audit_cells(cells, checked, describe_run(file, checked.seed), table=file, progress=report)
+
+
+def audit_cells(
+    cells: Cells,
+    spec: AuditSpec,
+    run: dict[str, Any],
+    *,
+    table: TableFile | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Audit counted predictions as a specification says.
+
+    Parameters
+    ----------
+    cells : Cells
+    spec : AuditSpec
+    run : dict
+        The passport of the result, from `record.describe_run`.
+    table : TableFile, optional
+        The rows the cells were counted from; what needs rows is left out, and said, without them.
+    progress : callable, optional
+        Called with (share done, what is being done).
+
+    Returns
+    -------
+    dict
+        JSON-ready, as `run_bias_audit`.
+    """
+    report = progress or _ignore_progress
     report(0.6, "measuring")
     audit = bias_audit(
         cells,
-        metrics=checked.metrics,
-        reference=checked.reference,
-        minimum_group_size=checked.minimum_group_size,
-        level=checked.level,
-        draws=checked.draws,
-        random_state=checked.seed,
-        scoring=checked.scoring,
+        metrics=spec.metrics,
+        reference=spec.reference,
+        minimum_group_size=spec.minimum_group_size,
+        level=spec.level,
+        draws=spec.draws,
+        random_state=spec.seed,
+        scoring=spec.scoring,
     )
-    report(0.9, "recording")
-    document = to_json(audit, cells, checked, describe_run(file, checked.seed))
+    report(0.8, "recording")
+    document = to_json(audit, cells, spec, run)
+    extend_result(document, cells, spec, table, progress=report)
     report(1.0, "done")
     return document
 
