@@ -44,47 +44,43 @@ class JudgementVerbs(Transport):
         """Return one evaluation, with its result once there is one."""
         return read_answer(Evaluation, self.get(f"evaluations/{evaluation_id}"))
 
-    def request_bias_audit(
-        self,
-        version: Version,
-        predictions: Evidence,
-        spec: Mapping[str, Any],
-        *,
-        dataset_role: str = "test",
-        dataset_version: DatasetVersion | None = None,
-    ) -> Evaluation:
-        """Have the portal measure submitted predictions by group. ``spec`` names columns and sensitive features."""
-        return self._request_evaluation("bias_audit", version, predictions, spec, dataset_role, dataset_version)
-
-    def request_explanation(
-        self,
-        version: Version,
-        attributions: Evidence,
-        spec: Mapping[str, Any],
-        *,
-        dataset_role: str = "test",
-        dataset_version: DatasetVersion | None = None,
-    ) -> Evaluation:
-        """Have the portal check submitted SHAP values for additivity on every row, and summarise them."""
-        return self._request_evaluation("explanation", version, attributions, spec, dataset_role, dataset_version)
-
-    def _request_evaluation(
+    def request_evaluation(
         self,
         kind: str,
         version: Version,
         evidence: Evidence,
         spec: Mapping[str, Any],
-        dataset_role: str,
-        dataset_version: DatasetVersion | None,
+        *,
+        inputs: Mapping[str, Evidence] | None = None,
+        dataset_role: str = "test",
+        dataset_version: DatasetVersion | None = None,
     ) -> Evaluation:
+        """Ask for an evaluation of submitted evidence.
+
+        ``inputs`` is further evidence by role, such as ``sensitive_file`` or ``data``; ``spec`` is the document that
+        the portal's form and its command line read too.
+        """
         body = {
             "kind": kind,
             "evidence": evidence.id,
             "spec": dict(spec),
+            "inputs": {role: item.id for role, item in (inputs or {}).items()},
             "dataset_role": dataset_role,
             "dataset_version": dataset_version.id if dataset_version is not None else None,
         }
         return read_answer(Evaluation, self.write(f"model-versions/{version.id}/evaluations", body))
+
+    def request_bias_audit(
+        self, version: Version, predictions: Evidence, spec: Mapping[str, Any], **options: Any
+    ) -> Evaluation:
+        """Have predictions, or predictions counted where they live, measured by group."""
+        return self.request_evaluation("bias_audit", version, predictions, spec, **options)
+
+    def request_explanation(
+        self, version: Version, attributions: Evidence, spec: Mapping[str, Any], **options: Any
+    ) -> Evaluation:
+        """Have submitted SHAP values checked for additivity on every row, or recomputed from a model document."""
+        return self.request_evaluation("explanation", version, attributions, spec, **options)
 
     @overload
     def wait_for(
