@@ -66,6 +66,7 @@ __all__ = [
     "SensitiveFeature",
     "SensitiveFile",
     "check_choice",
+    "check_criteria",
     "check_integer",
     "check_intervals",
     "check_number",
@@ -228,7 +229,7 @@ def check_spec(document: object) -> AuditSpec:
         score_range=_check_score_range(spec.get("score_range"), columns),
         top_k=_check_top_k(spec.get("top_k"), task),
         metrics=_check_metrics(spec.get("metrics"), task, columns),
-        criteria=_check_criteria(spec.get("criteria")),
+        criteria=check_criteria(spec.get("criteria"), "criteria"),
         proxies=check_proxies(spec.get("proxies"), features),
         baseline_condition=_check_baseline(spec.get("baseline_condition"), columns),
         **_check_options(spec, task, columns),
@@ -314,15 +315,15 @@ def _check_baseline(value: object, columns: Mapping[str, str]) -> str | None:
     return check_text(value, "baseline_condition")
 
 
-def _check_criteria(value: object) -> tuple[Criterion, ...]:
-    """Return the criteria; whether their metric is measured is decided with the result."""
+def check_criteria(value: object, name: str) -> tuple[Criterion, ...]:
+    """Return the criteria under the key `name`; whether their metric is measured is decided with the result."""
     if value is None:
         return ()
     if not isinstance(value, list) or len(value) > MAXIMUM_CRITERIA:
-        raise BadInput(f"must be a list of at most {MAXIMUM_CRITERIA} criteria", column="criteria")
+        raise BadInput(f"must be a list of at most {MAXIMUM_CRITERIA} criteria", column=name)
     found = []
     for number, entry in enumerate(value):
-        key = f"criteria[{number}]"
+        key = f"{name}[{number}]"
         given = check_part(entry, key, ("metric", "population", "comparator", "threshold", "name"))
         comparator = check_choice(given.get("comparator"), f"{key}.comparator", COMPARATORS)
         if comparator is None:

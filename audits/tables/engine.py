@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,17 +16,17 @@ MEMORY_LIMIT = "1GB"
 
 @contextmanager
 def open_engine(
-    path: Path, *, threads: int = THREADS, memory_limit: str = MEMORY_LIMIT
+    path: Path | Sequence[Path], *, threads: int = THREADS, memory_limit: str = MEMORY_LIMIT
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an in-memory engine that can read `path` and nothing else.
+    """Open an in-memory engine that can read `path` (one or several files) and nothing else.
 
     Extensions are neither installed nor loaded, nothing spills to disk, the configuration is
     locked before the first query.
 
     Parameters
     ----------
-    path : Path
-        The one file that may be read.
+    path : Path or sequence of Path
+        The files that may be read, or written by COPY: no other is reachable.
     threads : int
         Threads of the engine.
     memory_limit : str
@@ -45,7 +45,9 @@ def open_engine(
         }
     )
     try:
-        connection.execute(f"SET allowed_paths = [{quote_text(str(path))}]")
+        paths = [path] if isinstance(path, Path) else path
+        allowed = ", ".join(quote_text(str(one)) for one in paths)
+        connection.execute(f"SET allowed_paths = [{allowed}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection
