@@ -61,7 +61,7 @@ class Metric:
     definition: str
     undefined_when: str
     source: str
-    needs: Literal["label", "score", "attributions"] = "label"
+    needs: Literal["label", "score", "attributions", "reruns"] = "label"
     compute: Callable[[Counts], Any] | None = None
     share: Share | None = None
 
@@ -290,3 +290,40 @@ EXPLANATION_METRICS: Mapping[str, Metric] = MappingProxyType(
     }
 )
 """What an explanation measures; its populations are "overall" and "feature=age"."""
+
+
+REPRODUCTION_METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            Metric(
+                name="reproduced_share",
+                title="Reproduced metrics",
+                direction="closer to 1",
+                definition="Share of the metrics on record that every run gave again within the tolerance.",
+                undefined_when="no metric is on record, or one that was asked for is not",
+                source="definition",
+                needs="reruns",
+            ),
+            Metric(
+                name="largest_deviation",
+                title="Largest relative deviation of a rerun",
+                direction="closer to 0",
+                definition="Largest |again - on record| / max(|again|, |on record|) of any metric and run.",
+                undefined_when="no metric is on record, or a run did not give one",
+                source="definition",
+                needs="reruns",
+            ),
+            Metric(
+                name="metric_deviation",
+                title="Deviation of a rerun",
+                direction="closer to 0",
+                definition="Largest |again - on record| of one metric over all runs, in the metric's own unit.",
+                undefined_when="the metric is not on record, or a run did not give it",
+                source="definition",
+                needs="reruns",
+            ),
+        )
+    }
+)
+"""What a reproduction measures; its populations are "overall" and "metric=auc"."""

@@ -34,6 +34,7 @@ from governance.models import (
     DatasetVersion,
     Derivation,
     Evaluation,
+    EvaluationKind,
     Evidence,
     LogSubject,
     ModelVersion,
@@ -267,11 +268,20 @@ def read_evaluations(version: ModelVersion) -> tuple[EvaluationItem, ...]:
             row.result_digest,
             row.failure,
             row.requested_by.get_full_name(),
-            tuple(EvaluationInputItem(item.role, item.evidence_id, item.evidence.digest) for item in row.inputs.all()),
+            tuple(read_inputs(row)),
             tuple(read_measures(row)),
         )
         for row in newest.values()
     )
+
+
+def read_inputs(evaluation: Evaluation) -> list[EvaluationInputItem]:
+    """Further evidence that was read: what was named for it, and the metric sets a reproduction was compared with."""
+    named = [EvaluationInputItem(item.role, item.evidence_id, item.evidence.digest) for item in evaluation.inputs.all()]
+    if evaluation.kind != EvaluationKind.REPRODUCTION or evaluation.status != WorkStatus.SUCCEEDED:
+        return named
+    compared = json.loads(evaluation.result)["read"]
+    return named + [EvaluationInputItem("metrics", item["evidence"], item["digest"]) for item in compared]
 
 
 def read_measures(evaluation: Evaluation) -> list[Measure]:

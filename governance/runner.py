@@ -15,9 +15,10 @@ from audits.errors import BadInput
 from governance import auditlog, leases, store
 from governance.actors import SYSTEM, Actor
 from governance.amendment import about_evaluation, version_and_model
-from governance.canonical import sha256_hex
+from governance.canonical import canonical_digest, sha256_hex
 from governance.exceptions import GovernanceError, InvalidInput
 from governance.models import Evaluation, EvaluationKind, Evidence, EvidenceKind, InputRole, User, WorkStatus
+from governance.reproductions import read_records
 from governance.text import make_harmless
 
 logger = logging.getLogger(__name__)
@@ -49,11 +50,14 @@ def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
     """Let the laboratory check a specification before it is queued. Raises ``InvalidInput`` naming the key."""
     # Imported here: the laboratory's checks are light, but nothing else of it may reach a web process.
     from audits.explanations.spec import check_explanation_spec
+    from audits.reproduction import check_reproduction_spec
     from audits.spec import check_spec as check_bias_spec
 
     try:
         if kind == EvaluationKind.BIAS_AUDIT:
             check_bias_spec(spec)
+        elif kind == EvaluationKind.REPRODUCTION:
+            check_reproduction_spec(spec)
         else:
             check_explanation_spec(spec)
     except BadInput as error:
@@ -100,6 +104,8 @@ def _finish(evaluation: Evaluation) -> None:
 
 def _compute(evaluation: Evaluation) -> dict[str, Any]:
     """The laboratory's result document for the evaluation's evidence, whose bytes are hashed again first."""
+    if evaluation.kind == EvaluationKind.REPRODUCTION:
+        return _compare_reruns(evaluation)
     path = _checked_path(evaluation.evidence)
 
     def tell(share: float, what: str) -> None:
@@ -114,6 +120,16 @@ def _compute(evaluation: Evaluation) -> dict[str, Any]:
 
     inputs = {item.role: _checked_path(item.evidence) for item in evaluation.inputs.select_related("evidence")}
     return run_explanation(path, evaluation.spec, predictions=inputs.get(InputRole.PREDICTIONS), progress=tell)
+
+
+def _compare_reruns(evaluation: Evaluation) -> dict[str, Any]:
+    """A comparison of recorded numbers: it opens no file, so it needs no sandbox."""
+    from audits.reproduction import run_reproduction
+
+    evidence = evaluation.evidence
+    if evidence.content is None or canonical_digest(evidence.content) != evidence.digest:
+        raise GovernanceError("The evidence is not what was recorded: its content has another digest.")
+    return run_reproduction(evidence.content, read_records(evaluation), evaluation.spec)
 
 
 def _checked_path(evidence: Evidence) -> Path:
@@ -152,9 +168,14 @@ def vocabulary() -> list[dict[str, str]]:
     """What the laboratory can measure: name, title, direction and definition of every metric and disparity."""
     # These two modules of the laboratory import nothing heavy.
     from audits.bias.disparities import DISPARITIES
-    from audits.metrics import EXPLANATION_METRICS, METRICS
+    from audits.metrics import EXPLANATION_METRICS, METRICS, REPRODUCTION_METRICS
 
-    known: list[Any] = [*METRICS.values(), *DISPARITIES.values(), *EXPLANATION_METRICS.values()]
+    known: list[Any] = [
+        *METRICS.values(),
+        *DISPARITIES.values(),
+        *EXPLANATION_METRICS.values(),
+        *REPRODUCTION_METRICS.values(),
+    ]
     return [
         {"name": item.name, "title": item.title, "direction": item.direction, "definition": item.definition}
         for item in known
