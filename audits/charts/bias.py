@@ -22,7 +22,9 @@ from audits.charts.frame import (
     frame_spec,
     list_on_axis,
     measure_across,
-    show_name,
+    name_chart,
+    name_features,
+    name_values,
 )
 from audits.metrics import METRICS
 
@@ -45,7 +47,7 @@ Document = Mapping[str, Any]
 def bias_charts(
     result: Document, theme: Theme = "light", *, thresholds: Mapping[str, float] | None = None
 ) -> list[Chart]:
-    """Return the charts of a bias audit: three for each feature and combination.
+    """Return the charts of decisions: three for each feature and combination.
 
     Parameters
     ----------
@@ -57,6 +59,8 @@ def bias_charts(
     """
     charts = []
     for grouping in result["groupings"]:
+        if "impact_ratios" not in grouping:
+            continue  # nothing was decided: a regression, or several classes
         overall = result["overall"]
         charts.append(draw_rates(grouping, overall, theme))
         charts.append(draw_impact_ratios(grouping, theme))
@@ -64,23 +68,8 @@ def bias_charts(
     return [chart for chart in charts if chart.table_rows]
 
 
-def _name_features(grouping: Document) -> str:
-    return " and ".join(map(show_name, grouping["sensitive"]))
-
-
-def _slug(grouping: Document, kind: str) -> str:
-    """Return a name that is fit for an id, whatever the columns are called."""
-    words = "-".join(grouping["sensitive"])
-    plain = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in words)
-    return f"{kind}-{plain.lower()}-{len(grouping['sensitive'])}"
-
-
-def _label(group: Mapping[str, str]) -> str:
-    return " · ".join(map(show_name, group.values()))
-
-
 def _label_with_size(group: Document) -> str:
-    return f"{_label(group['group'])} (n {group['n']:,})"
+    return f"{name_values(group['group'])} (n {group['n']:,})"
 
 
 def _choose_groups(grouping: Document) -> list[Document]:
@@ -107,13 +96,13 @@ def draw_rates(grouping: Document, overall: Document, theme: Theme) -> Chart:
         if place:
             panel["layer"] = [_hide_names(layer) for layer in panel["layer"]]
         panels.append(panel)
-    title = f"Rates by {_name_features(grouping)}"
+    title = f"Rates by {name_features(grouping)}"
     rows = tuple(_list_rates(group, rates) for group in groups) if rates else ()
     header = ["Group", "Rows"]
     for rate in rates:
         header += [METRICS[rate].title, "Interval"]
     return Chart(
-        name=_slug(grouping, "rates"),
+        name=name_chart(grouping, "rates"),
         title=title,
         spec=frame_spec({"hconcat": panels, "resolve": {"scale": {"y": "shared"}}}, theme),
         alt_text=_describe_rates(title, groups, rates) + _say_omitted(grouping, len(groups)),
@@ -175,7 +164,7 @@ def _hide_names(layer: Spec) -> Spec:
 
 
 def _list_rates(group: Document, rates: Sequence[str]) -> tuple[str, ...]:
-    cells = [_label(group["group"]), f"{group['n']:,}"]
+    cells = [name_values(group["group"]), f"{group['n']:,}"]
     for rate in rates:
         cells += [format_share(group[rate]), format_interval(group["intervals"].get(rate), True)]
     return tuple(cells)
@@ -189,8 +178,8 @@ def _describe_rates(title: str, groups: Sequence[Document], rates: Sequence[str]
         if known:
             low, high = known[0], known[-1]
             sentences.append(
-                f"{METRICS[rate].title}: from {format_share(low[rate])} ({_label(low['group'])}) "
-                f"to {format_share(high[rate])} ({_label(high['group'])})."
+                f"{METRICS[rate].title}: from {format_share(low[rate])} ({name_values(low['group'])}) "
+                f"to {format_share(high[rate])} ({name_values(high['group'])})."
             )
     if any(group["below_minimum_size"] for group in groups):
         sentences.append("Hollow dots are groups below the minimum size.")
@@ -200,22 +189,22 @@ def _describe_rates(title: str, groups: Sequence[Document], rates: Sequence[str]
 def draw_impact_ratios(grouping: Document, theme: Theme) -> Chart:
     """Return impact ratios against the four-fifths line; diamonds are below it."""
     kept = {group["population"]: group for group in _choose_groups(grouping)}
-    names = {_label(group["group"]) for group in kept.values()}
+    names = {name_values(group["group"]) for group in kept.values()}
     rows = [
         row
         for row in grouping["impact_ratios"]["groups"]
-        if _label(row["group"]) in names and row["impact_ratio"] is not None
+        if name_values(row["group"]) in names and row["impact_ratio"] is not None
     ]
-    title = f"Impact ratio by {_name_features(grouping)}"
+    title = f"Impact ratio by {name_features(grouping)}"
     return Chart(
-        name=_slug(grouping, "impact"),
+        name=name_chart(grouping, "impact"),
         title=title,
         spec=frame_spec(_lay_out_impact(rows, theme), theme),
         alt_text=_describe_impact(title, rows) + _say_omitted(grouping, len(kept)),
         table_header=("Group", "Selection rate", "Impact ratio", "Interval", "Below four fifths"),
         table_rows=tuple(
             (
-                _label(row["group"]),
+                name_values(row["group"]),
                 format_share(row["selection_rate"]),
                 format_number(row["impact_ratio"]),
                 format_interval(row["interval"], False),
@@ -232,7 +221,7 @@ def _lay_out_impact(rows: Sequence[Document], theme: Theme) -> Spec:
     sides = ["four fifths or more", "below four fifths"]
     values = [
         {
-            "group": _label(row["group"]),
+            "group": name_values(row["group"]),
             "value": row["impact_ratio"],
             "low": (row["interval"] or {}).get("low"),
             "high": (row["interval"] or {}).get("high"),
@@ -265,14 +254,14 @@ def _lay_out_impact(rows: Sequence[Document], theme: Theme) -> Spec:
 
 
 def _describe_impact(title: str, rows: Sequence[Document]) -> str:
-    below = [_label(row["group"]) for row in rows if row["below_four_fifths"]]
+    below = [name_values(row["group"]) for row in rows if row["below_four_fifths"]]
     if not rows:
         return f"{title}: undefined, nobody is selected."
     lowest = min(rows, key=lambda row: float(row["impact_ratio"]))
     verdict = "no group is below four fifths" if not below else f"below four fifths: {', '.join(below[:5])}"
     return (
         f"{title} against the four-fifths line. The lowest is "
-        f"{format_number(lowest['impact_ratio'])} ({_label(lowest['group'])}); {verdict}."
+        f"{format_number(lowest['impact_ratio'])} ({name_values(lowest['group'])}); {verdict}."
     )
 
 
@@ -280,9 +269,9 @@ def draw_disparities(grouping: Document, theme: Theme, thresholds: Mapping[str, 
     """Return the differences between groups as bars with intervals, and limits as marks."""
     names = [name for name in SHOWN_DISPARITIES if grouping["disparities"].get(name) is not None]
     intervals = grouping["disparity_intervals"]
-    title = f"Differences between groups of {_name_features(grouping)}"
+    title = f"Differences between groups of {name_features(grouping)}"
     return Chart(
-        name=_slug(grouping, "disparities"),
+        name=name_chart(grouping, "disparities"),
         title=title,
         spec=frame_spec(_lay_out_disparities(names, grouping, theme, thresholds), theme),
         alt_text=_describe_disparities(title, names, grouping, thresholds),

@@ -229,6 +229,26 @@ def show_name(name: str) -> str:
     return shown if len(shown) <= LONGEST_NAME else shown[: LONGEST_NAME - 1] + "\u2026"
 
 
+def name_features(grouping: Mapping[str, Any]) -> str:
+    """Return the features of a grouping as they stand in a title."""
+    return " and ".join(map(show_name, grouping["sensitive"]))
+
+
+def name_values(group: Mapping[str, str]) -> str:
+    """Return the values of a group as they stand at an axis."""
+    return " \u00b7 ".join(map(show_name, group.values()))
+
+
+def name_chart(grouping: Mapping[str, Any], kind: str) -> str:
+    """Return a chart's name that is fit for an id, whatever the columns are called.
+
+    What follows the first hyphen names the grouping the chart belongs to.
+    """
+    words = "-".join(grouping["sensitive"])
+    plain = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in words)
+    return f"{kind}-{plain.lower()}-{len(grouping['sensitive'])}"
+
+
 def format_share(value: float | None) -> str:
     """Return a share as a percentage, "undefined" where there is none."""
     return "undefined" if value is None else f"{100 * value:.1f} %"
