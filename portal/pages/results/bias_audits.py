@@ -7,24 +7,17 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from governance.metric_titles import title_of_metric
 from portal.pages.results.numbers import Number, read_number
+from portal.pages.results.verdicts import present_verdicts
 
-# The rates a reviewer reads first; the result document holds all of them.
-RATES = {
-    "selection_rate": _("Selection rate"),
-    "tpr": _("True positive rate"),
-    "fpr": _("False positive rate"),
-    "precision": _("Precision"),
-    "accuracy": _("Accuracy"),
-}
-DISPARITIES = {
-    "demographic_parity_difference": _("Demographic parity difference"),
-    "demographic_parity_ratio": _("Demographic parity ratio"),
-    "equalized_odds_difference": _("Equalized odds difference"),
-    "equalized_odds_ratio": _("Equalized odds ratio"),
-    "equal_opportunity_difference": _("Equal opportunity difference"),
-    "predictive_parity_difference": _("Predictive parity difference"),
-    "accuracy_difference": _("Accuracy difference"),
+# The metrics a reviewer reads first, by task; the result document holds all of them.
+RATES: dict[str, tuple[str, ...]] = {
+    "binary": ("selection_rate", "tpr", "fpr", "precision", "accuracy", "auc", "calibration_error"),
+    "ranking": ("selection_rate", "tpr", "precision", "mean_score"),
+    "multiclass": ("accuracy", "balanced_accuracy"),
+    "regression": ("mean_error", "mae", "rmse", "r2"),
+    "scoring": ("mean_score", "auc", "brier", "calibration_error"),
 }
 DIFFERS = 1e-12
 
@@ -74,10 +67,11 @@ def _slug(features: list[str]) -> str:
 
 
 def present_bias_audit(result: dict[str, Any]) -> dict[str, Any]:
-    rates = [name for name in RATES if name in result["overall"]]
+    rates = [name for name in RATES[result["task"]] if name in result["overall"]]
     overall = _read_group(result["overall"] | {"population": str(_("Everybody"))}, rates)
     return {
-        "rate_titles": [RATES[name] for name in rates],
+        "verdicts": present_verdicts(result.get("verdicts", [])),
+        "rate_titles": [title_of_metric(name) for name in rates],
         "overall": overall,
         "groupings": [_read_grouping(item, rates) for item in result["groupings"]],
         "cells": _summarise_cells(result["cells"]),
@@ -90,13 +84,13 @@ def _read_grouping(item: dict[str, Any], rates: list[str]) -> GroupingView:
         " & ".join(item["sensitive"]),
         _slug(item["sensitive"]),
         tuple(_read_group(group, rates) for group in item["by_group"]),
-        tuple(_read_disparity(name, item, reading) for name in DISPARITIES if name in item["disparities"]),
+        tuple(_read_disparity(name, item, reading) for name in item["disparities"]),
     )
 
 
 def _read_group(group: dict[str, Any], rates: list[str]) -> GroupRow:
     labelled = tuple(
-        (RATES[name], read_number(group.get(name), group["intervals"].get(name), group["reasons"].get(name)))
+        (title_of_metric(name), read_number(group.get(name), group["intervals"].get(name), group["reasons"].get(name)))
         for name in rates
     )
     return GroupRow(group["population"], group["n"], group["below_minimum_size"], labelled)
@@ -107,7 +101,7 @@ def _read_disparity(name: str, item: dict[str, Any], reading: dict[str, float | 
     number = read_number(ours, item["disparity_intervals"].get(name), item["disparity_reasons"].get(name))
     theirs = reading.get(name, ours)
     differs = theirs != ours and (theirs is None or ours is None or abs(theirs - ours) > DIFFERS)
-    return DisparityRow(DISPARITIES[name], number, theirs, differs)
+    return DisparityRow(title_of_metric(name), number, theirs, differs)
 
 
 def _summarise_cells(cells: dict[str, Any]) -> dict[str, Any]:
