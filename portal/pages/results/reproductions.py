@@ -6,6 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+TONES = {"reproduced": "good", "not reproduced": "bad", "inconclusive": "warn"}
+VERDICTS = {
+    "reproduced": gettext_lazy("Reproduced"),
+    "not reproduced": gettext_lazy("Not reproduced"),
+    "inconclusive": gettext_lazy("Inconclusive"),
+}
+DECLARED_BY = {
+    "request": gettext_lazy("by whoever asked"),
+    "report": gettext_lazy("in the training record"),
+    "nobody": gettext_lazy("by nobody"),
+}
 
 
 @dataclass(frozen=True)
@@ -65,3 +78,48 @@ def present_rerun(content: dict[str, Any]) -> dict[str, Any]:
         "platform": list(content["platform"].items()),
         "record_digest": content["record_digest"],
     }
+
+
+@dataclass(frozen=True)
+class ComparedMetric:
+    """One metric of a finished comparison, ready to be read. ``tone`` is good, bad or warn."""
+
+    name: str
+    verdict: str
+    tone: str
+    on_record: str
+    again: str
+    runs: int
+    tolerance: str
+    declared_by: str
+    deviation: str
+    reason: str
+
+
+def present_reproduction(result: dict[str, Any]) -> dict[str, Any]:
+    """What the page of a finished reproduction shows."""
+    share: dict[str, Any] = next((item for item in result["measures"] if item["metric"] == "reproduced_share"), {})
+    held = sum(item["verdict"] == "reproduced" for item in result["metrics"])
+    return {
+        "tone": TONES[result["verdict"]],
+        "verdict": VERDICTS[result["verdict"]],
+        "held": held,
+        "wanted": len(result["metrics"]),
+        "why": share.get("reason") or "",
+        "compared": [_read_compared(item) for item in result["metrics"]],
+    }
+
+
+def _read_compared(item: dict[str, Any]) -> ComparedMetric:
+    return ComparedMetric(
+        name=item["name"],
+        verdict=str(VERDICTS[item["verdict"]]),
+        tone=TONES[item["verdict"]],
+        on_record=write_range(item["on_record"]),
+        again=write_range(item["again"]),
+        runs=len(item["again"]),
+        tolerance=write_tolerance(item["tolerance"]),
+        declared_by=str(DECLARED_BY[item["tolerance"]["declared_by"]]),
+        deviation=write_number(item["deviation"]),
+        reason=item["reason"] or "",
+    )
