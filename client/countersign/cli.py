@@ -7,18 +7,12 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -26,52 +20,40 @@ from countersign import __version__, verifier
 from countersign.client import Client, Session
 from countersign.config import Config, read_config, write_config
 from countersign.errors import CountersignError
-from countersign.files import Progress as UploadProgress
 from countersign.files import digest_file
-from countersign.showing import gate_table, measures_table
-from countersign.types import Evaluation, Gate, Version
+from countersign.showing import gate_table
+from countersign.terminal import (
+    FILE,
+    NO,
+    YES,
+    connect,
+    err,
+    find_version,
+    out,
+    progress_bar,
+    read_json,
+    readable_errors,
+    show_evaluation,
+    version_option,
+)
+from countersign.types import Gate, Version
 
-YES, NO, UNKNOWN = 0, 1, 2
 SCOPES = ("read", "submit", "report")
 TOKEN_DAYS = 30
-STRUCTURED = ("metrics", "load_test", "ab_result", "security_review", "privacy_review")
-WITH_FILE = ("predictions", "attributions", "document", "validation_report", "test_report", "file")
-EVIDENCE_FOR = {"bias_audit": "predictions", "explanation": "attributions"}
+STRUCTURED = ("metrics", "load_test", "ab_result", "security_review", "privacy_review", "reproduction")
+WITH_FILE = (
+    *("predictions", "cells", "attributions", "model_document", "onnx_model", "table"),
+    *("document", "validation_report", "test_report", "file"),
+)
+EVIDENCE_FOR = {
+    "bias_audit": ("predictions", "cells"),
+    "explanation": ("attributions", "model_document", "onnx_model"),
+    "data_quality": ("table", "predictions"),
+    "reproduction": ("reproduction",),
+}
+"""The kinds of evidence that each kind of evaluation reads; the newest of them is meant."""
 ENDED = ("REJECTED", "RETIRED")
 LOOK_EVERY = 5.0
-
-PIPED_WIDTH = 200  # nobody wraps lines for a file or another program
-
-
-def open_console(*, stderr: bool = False) -> Console:
-    console = Console(stderr=stderr)
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
-    return console
-
-
-out = open_console()
-err = open_console(stderr=True)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-Arguments = ParamSpec("Arguments")
-
-
-def readable_errors(command: Callable[Arguments, int]) -> Callable[Arguments, None]:
-    """Turn a command's answer into its exit code, and an error into a readable line and exit code 2."""
-
-    @wraps(command)
-    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        try:
-            code = command(*args, **kwargs)
-        except CountersignError as error:
-            err.print(Text(str(error), style="red"))
-            code = UNKNOWN
-        except OSError as error:
-            err.print(Text(f"{error.filename or ''}: {error.strerror or error}", style="red"))
-            code = UNKNOWN
-        sys.exit(code)
-
-    return run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,19 +63,6 @@ def main() -> None:
 
     Address and token come from COUNTERSIGN_URL and COUNTERSIGN_TOKEN, or from “countersign login”.
     """
-
-
-def connect() -> Client:
-    """Open the configured portal, or say how to configure one."""
-    config = read_config()
-    if not config.url or not config.token:
-        missing = "address" if not config.url else "token"
-        raise CountersignError(
-            "not_configured",
-            None,
-            f"No {missing} is known. Run “countersign login”, or set COUNTERSIGN_URL and COUNTERSIGN_TOKEN.",
-        )
-    return Client(config.url, config.token)
 
 
 @main.command()
@@ -132,35 +101,6 @@ def whoami() -> int:
     return YES
 
 
-def find_version(portal: Client, text: str) -> Version:
-    """Return the version that ``text`` names: an id, or a model's name and a number such as “Triage@2”."""
-    if text.isdigit():
-        return portal.version(int(text))
-    name, separator, number = text.rpartition("@")
-    if not separator or not number.isdigit():
-        raise CountersignError("bad_version", None, f"“{text}” names no version. Give its id, or MODEL@NUMBER.")
-    models = portal.models(name=name)
-    if len(models) != 1:
-        found = "no model" if not models else f"{len(models)} models"
-        raise CountersignError("bad_version", None, f"You see {found} named “{name}”. Give the version's id.")
-    for version in portal.versions(models[0]):
-        if version.number == int(number):
-            return version
-    raise CountersignError("bad_version", None, f"“{name}” has no version {number}.")
-
-
-version_option = click.option("--version", "version_text", required=True, metavar="ID or MODEL@NUMBER")
-
-
-@contextmanager
-def progress_bar(what: str) -> Iterator[UploadProgress]:
-    """A bar that shows how many bytes went through."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total or None)
-
-
 @main.command()
 @click.argument("file", type=FILE)
 @version_option
@@ -193,17 +133,6 @@ def submit(file: Path, version_text: str, kind: str, title: str | None, descript
     return YES
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """Return the object in a JSON file, or say where it is wrong."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CountersignError("bad_file", None, f"{file} is not JSON: {error}.") from None
-    if not isinstance(content, dict):
-        raise CountersignError("bad_file", None, f"{file} must hold a JSON object in braces.")
-    return content
-
-
 @main.command()
 @version_option
 @click.option("--kind", type=click.Choice(list(EVIDENCE_FOR)), default="bias_audit", show_default=True)
@@ -212,31 +141,21 @@ def read_json(file: Path) -> dict[str, Any]:
 @click.option("--no-wait", is_flag=True, help="Do not wait for the result.")
 @readable_errors
 def audit(version_text: str, kind: str, spec_file: Path, role: str, no_wait: bool) -> int:
-    """Have the newest predictions (or SHAP values) of a version audited. Exit code 1: the audit failed."""
+    """Have the newest predictions (SHAP values, rows, report of a rerun) evaluated. Exit code 1: it failed."""
     with connect() as portal:
         version = find_version(portal, version_text)
-        submitted = portal.evidence(version, kind=EVIDENCE_FOR[kind], is_current=True)
+        kinds = EVIDENCE_FOR[kind]
+        submitted = [item for item in portal.evidence(version, is_current=True) if item.kind in kinds]
         if not submitted:
-            what = f"{version} has no evidence of kind {EVIDENCE_FOR[kind]} to audit. Submit it first."
+            what = f"{version} has no evidence of kind {' or '.join(kinds)} to evaluate. Submit it first."
             raise CountersignError("no_evidence", None, what)
-        ask = portal.request_bias_audit if kind == "bias_audit" else portal.request_explanation
-        asked = ask(version, submitted[0], read_json(spec_file), dataset_role=role)
+        asked = portal.request_evaluation(kind, version, submitted[0], read_json(spec_file), dataset_role=role)
         if no_wait:
             out.print(f"Evaluation {asked.id} is {asked.status}.")
             return YES
         with err.status(f"Evaluation {asked.id}") as status:
             done = portal.wait_for(asked, tell=lambda text: status.update(f"Evaluation {asked.id}: {text}"))
     return show_evaluation(done)
-
-
-def show_evaluation(done: Evaluation) -> int:
-    """Print what was measured, or why not."""
-    if done.failure:
-        err.print(Text(f"Evaluation {done.id} failed: {done.failure}", style="red"))
-        return NO
-    out.print(f"Evaluation {done.id}, result {done.result_digest}")
-    out.print(measures_table(done))
-    return YES
 
 
 @main.command()
