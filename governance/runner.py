@@ -1,17 +1,29 @@
-"""The only door to the laboratory: claim a row, load the bytes, compute, record."""
+"""The only door to the laboratory: claim a row, check the bytes, have them computed behind walls, record.
+
+What was uploaded is read by a sandboxed child alone. Without a working sandbox nothing is computed: the evaluation
+ends FAILED with what the operator must install.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import transaction
+from django.conf import settings
+from django.db import DatabaseError, transaction
 
 from audits.errors import BadInput
+from audits.sandbox.failures import JobCancelled, SandboxFailure, SandboxUnavailable
+from audits.sandbox.jobs import EVIDENCE
+from audits.sandbox.sandbox import require_walls, run_job
+from audits.sandbox.walls import MEBIBYTE, JobLimits
 from governance import auditlog, leases, store
 from governance.actors import SYSTEM, Actor
 from governance.amendment import about_evaluation, version_and_model
@@ -46,6 +58,12 @@ INPUTS_FOR: dict[str, dict[str, tuple[str, ...]]] = {
 """What further evidence each kind of evaluation may read, by role."""
 
 
+JOBS_FOR: dict[tuple[str, str], str] = {}
+"""(kind of evaluation, kind of evidence) -> kind of job, where it is not the evaluation's own kind."""
+FORMER = "former"
+"""The role of the former version's explanation: a result document of ours, not an upload."""
+
+
 def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
     """Let the laboratory check a specification before it is queued. Raises ``InvalidInput`` naming the key."""
     # Imported here: the laboratory's checks are light, but nothing else of it may reach a web process.
@@ -68,9 +86,9 @@ def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
 def run(evaluation_id: int) -> bool:
     """Run a queued evaluation to its end. False when there was nothing to do.
 
-    Bad input ends it FAILED with the laboratory's reason, and so does anything unforeseen, without details. A worker
-    that dies leaves the row to its lease: it is tried again, and given up after ``leases.MOST_ATTEMPTS``. A worker that
-    was taken for dead writes nothing.
+    Bad input ends it FAILED with the laboratory's reason, and so do a limit, a crash in the sandbox and anything
+    unforeseen. A worker that dies leaves the row to its lease: it is tried again, and given up after
+    ``leases.MOST_ATTEMPTS``. A worker that was taken for dead, or whose evaluation was cancelled, writes nothing.
     """
     evaluation = leases.claim(Evaluation, evaluation_id)
     if evaluation is None:
@@ -78,8 +96,12 @@ def run(evaluation_id: int) -> bool:
     try:
         with leases.kept_alive(evaluation):
             _finish(evaluation)
-    except leases.LeaseLost:
-        logger.warning("evaluation %s was taken over by another worker", evaluation.pk)
+    except (leases.LeaseLost, JobCancelled):
+        evaluation.refresh_from_db(fields=["status"])
+        if evaluation.status == WorkStatus.CANCELLED:
+            logger.info("evaluation %s was cancelled while it ran", evaluation.pk)
+        else:
+            logger.warning("evaluation %s was taken over by another worker", evaluation.pk)
     return True
 
 
@@ -89,47 +111,85 @@ def _finish(evaluation: Evaluation) -> None:
         return
     try:
         result = _compute(evaluation)
-    except (BadInput, GovernanceError) as error:
-        _record_failure(evaluation, str(error))
-    except SoftTimeLimitExceeded:
-        _record_failure(evaluation, "It took longer than a worker may spend on one evaluation. Ask for less at once.")
-    except Exception:
-        logger.exception("evaluation %s failed unexpectedly", evaluation.pk)
-        _record_failure(
-            evaluation, "An unexpected error stopped this evaluation; the operator's log has the details. Try again."
-        )
+    except (leases.LeaseLost, JobCancelled):
+        raise
+    except Exception as error:
+        _record_failure(evaluation, _find_reason(evaluation, error))
     else:
         _record_success(evaluation, result)
 
 
+def _find_reason(evaluation: Evaluation, error: Exception) -> str:
+    """Why it failed, for its page. What only the operator can repair is in the operator's log as well."""
+    if isinstance(error, BadInput | GovernanceError):
+        return str(error)
+    if isinstance(error, SandboxFailure):
+        logger.warning("evaluation %s ended in its sandbox: %s %s", evaluation.pk, error, error.detail)
+        return str(error)
+    if isinstance(error, SandboxUnavailable):
+        logger.error("evaluation %s was not run: %s", evaluation.pk, error)
+        note_sandbox(str(error))
+        return f"Nothing was computed: uploads are read in a sandbox only. {error}"
+    if isinstance(error, SoftTimeLimitExceeded):
+        return "It took longer than a worker may spend on one evaluation. Ask for less at once."
+    logger.error("evaluation %s failed unexpectedly", evaluation.pk, exc_info=error)
+    return "An unexpected error stopped this evaluation; the operator's log has the details. Try again."
+
+
 def _compute(evaluation: Evaluation) -> dict[str, Any]:
-    """The laboratory's result document for the evaluation's evidence, whose bytes are hashed again first."""
+    """The laboratory's result document, computed behind walls; the bytes are hashed again first."""
     if evaluation.kind == EvaluationKind.REPRODUCTION:
         return _compare_reruns(evaluation)
-    path = _checked_path(evaluation.evidence)
 
     def tell(share: float, what: str) -> None:
-        leases.tell_progress(evaluation, f"{share:.0%} {what}")
+        leases.tell_progress(evaluation, make_harmless(f"{share:.0%} {what}", limit=200))
 
-    # Imported here: pandas, fairlearn and the column engine cost a web process 200 MB.
-    if evaluation.kind == EvaluationKind.BIAS_AUDIT:
-        from audits.bias.audit import run_bias_audit
+    def is_given_up() -> bool:
+        try:
+            return not leases.hold(evaluation).exists()
+        except DatabaseError:
+            return False  # it may be back before the result is there
 
-        return run_bias_audit(path, evaluation.spec, progress=tell)
-    from audits.explanations.explain import run_explanation
-
-    inputs = {item.role: _checked_path(item.evidence) for item in evaluation.inputs.select_related("evidence")}
-    return run_explanation(path, evaluation.spec, predictions=inputs.get(InputRole.PREDICTIONS), progress=tell)
+    limits = JobLimits(
+        seconds=settings.COUNTERSIGN_SANDBOX_SECONDS, memory=settings.COUNTERSIGN_SANDBOX_MEMORY * MEBIBYTE
+    )
+    job = JOBS_FOR.get((evaluation.kind, evaluation.evidence.kind), evaluation.kind)
+    with _inputs(evaluation) as inputs:
+        return run_job(job, inputs, evaluation.spec, limits=limits, progress=tell, is_cancelled=is_given_up)
 
 
 def _compare_reruns(evaluation: Evaluation) -> dict[str, Any]:
-    """A comparison of recorded numbers: it opens no file, so it needs no sandbox."""
+    """A comparison of recorded numbers: it opens no file, so it needs no walls."""
     from audits.reproduction import run_reproduction
 
     evidence = evaluation.evidence
     if evidence.content is None or canonical_digest(evidence.content) != evidence.digest:
         raise GovernanceError("The evidence is not what was recorded: its content has another digest.")
     return run_reproduction(evidence.content, read_records(evaluation), evaluation.spec)
+
+
+@contextmanager
+def _inputs(evaluation: Evaluation) -> Iterator[dict[str, Path]]:
+    """The files it reads, by role: its evidence, further evidence, and what the former version's explanation said."""
+    paths = {item.role: _checked_path(item.evidence) for item in evaluation.inputs.select_related("evidence")}
+    paths[EVIDENCE] = _checked_path(evaluation.evidence)
+    former = _find_former(evaluation)
+    if former is None:
+        yield paths
+        return
+    with tempfile.NamedTemporaryFile(prefix="countersign-", suffix=".json") as file:
+        file.write(former.result.encode())
+        file.flush()
+        yield paths | {FORMER: Path(file.name)}
+
+
+def _find_former(evaluation: Evaluation) -> Evaluation | None:
+    """The newest explanation of the version that this one came from, on data of the same role."""
+    parent = evaluation.version.parent_id
+    if parent is None or evaluation.kind != EvaluationKind.EXPLANATION:
+        return None
+    made = Evaluation.objects.filter(version_id=parent, kind=evaluation.kind, dataset_role=evaluation.dataset_role)
+    return made.filter(status=WorkStatus.SUCCEEDED).order_by("-pk").first()
 
 
 def _checked_path(evidence: Evidence) -> Path:
@@ -162,6 +222,45 @@ def _log(evaluation: Evaluation, type: str, data: dict[str, Any], *, reason: str
         data=data | {"kind": evaluation.kind, "attempt": evaluation.attempts},
         reason=reason,
     )
+
+
+# --- The sandbox, as the operator and the pages see it ---------------------------------------------------------
+
+
+def try_sandbox() -> str:
+    """Try the walls, note the outcome for the web processes, and return what is wrong, or nothing."""
+    try:
+        require_walls()
+    except SandboxUnavailable as error:
+        logger.error("No upload is evaluated here: %s", error)
+        note_sandbox(str(error))
+        return str(error)
+    note_sandbox("")
+    return ""
+
+
+def note_sandbox(trouble: str) -> None:
+    """Keep what is wrong with the workers' sandbox where the web processes find it."""
+    place = _sandbox_note()
+    if find_sandbox_trouble() != trouble:
+        fresh = place.with_suffix(".new")
+        fresh.write_text(json.dumps({"trouble": trouble}), encoding="utf-8")
+        fresh.replace(place)
+
+
+def find_sandbox_trouble() -> str:
+    """What the workers last found wrong with their sandbox; nothing where it holds or no worker has started yet."""
+    try:
+        return str(json.loads(_sandbox_note().read_text(encoding="utf-8"))["trouble"])
+    except FileNotFoundError:
+        return ""
+
+
+def _sandbox_note() -> Path:
+    return Path(settings.COUNTERSIGN_DATA) / "sandbox.json"
+
+
+# --- What pages and reports show -------------------------------------------------------------------------------
 
 
 def vocabulary() -> list[dict[str, str]]:

@@ -15,6 +15,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 BROKERS = ("filesystem", "memory", "redis", "rediss", "amqp", "amqps")
 LONGEST_LEASE = 3600
+LONGEST_JOB = 1700  # Celery's own limit comes shortly after
+SMALLEST_MEMORY = 1024
 
 
 @register(Tags.security)
@@ -63,6 +65,22 @@ def check_limits(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) 
                 id="portal.E007",
             )
         )
+    if not 1 <= settings.COUNTERSIGN_SANDBOX_SECONDS <= LONGEST_JOB:
+        messages.append(
+            Error(
+                "COUNTERSIGN_SANDBOX_SECONDS must lie between 1 and 1700.",
+                hint="The default is 1500; what takes longer counts its predictions where they live.",
+                id="portal.E008",
+            )
+        )
+    if settings.COUNTERSIGN_SANDBOX_MEMORY < SMALLEST_MEMORY:
+        messages.append(
+            Error(
+                "COUNTERSIGN_SANDBOX_MEMORY is below 1024 MiB: the numerical libraries would not load.",
+                hint="The default is 3072.",
+                id="portal.E009",
+            )
+        )
     return messages
 
 
@@ -100,13 +118,22 @@ def check_data_folder(app_configs: Sequence[AppConfig] | None = None, **kwargs: 
 
 @register()
 def check_programs(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Without Graphviz the lineage is shown as a table only."""
-    if shutil.which("dot"):
-        return []
-    return [
-        Warning(
-            "Graphviz is not installed: lineage is shown as a table, without the picture.",
-            hint="Run: apt-get install graphviz",
-            id="portal.W001",
+    """Without Graphviz the lineage is shown as a table only; without bubblewrap no upload is evaluated."""
+    messages: list[CheckMessage] = []
+    if not shutil.which("dot"):
+        messages.append(
+            Warning(
+                "Graphviz is not installed: lineage is shown as a table, without the picture.",
+                hint="Run: apt-get install graphviz",
+                id="portal.W001",
+            )
         )
-    ]
+    if not shutil.which("bwrap"):
+        messages.append(
+            Warning(
+                "bubblewrap is not installed: no upload is evaluated, because uploads are read in a sandbox only.",
+                hint="Run: apt-get install bubblewrap",
+                id="portal.W002",
+            )
+        )
+    return messages

@@ -10,6 +10,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
+from governance import runner
+
+NO_SANDBOX = "uploads are not evaluated: the sandbox of the workers does not work; their log says why"
 BROKER_AWAY = "the broker does not answer; work waits and is done when it is back"
 
 
@@ -19,7 +22,8 @@ BROKER_AWAY = "the broker does not answer; work waits and is done when it is bac
 def show_health(request: HttpRequest) -> JsonResponse:
     """Answer 200 when the database answers and 503 when it does not; names no internals.
 
-    A missing broker is said under ``queue`` and is no 503: everything but background work goes on without it.
+    A missing broker is said under ``queue`` and is no 503: everything but background work goes on without it. So it is
+    with a sandbox that does not hold, under ``sandbox``: what uploads contain is then not read at all.
     """
     try:
         with connection.cursor() as cursor:
@@ -28,6 +32,8 @@ def show_health(request: HttpRequest) -> JsonResponse:
     except DatabaseError:
         return JsonResponse({"status": "the database does not answer"}, status=503)
     trouble = {} if is_broker_answering() else {"queue": BROKER_AWAY}
+    if runner.find_sandbox_trouble():
+        trouble["sandbox"] = NO_SANDBOX
     return JsonResponse({"status": "ok"} | trouble)
 
 

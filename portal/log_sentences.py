@@ -45,6 +45,7 @@ TITLES: dict[str, str | Promise] = {
     "evaluation.requested": gettext_lazy("Evaluation requested"),
     "evaluation.completed": gettext_lazy("Evaluation completed"),
     "evaluation.failed": gettext_lazy("Evaluation failed"),
+    "evaluation.cancelled": gettext_lazy("Evaluation cancelled"),
     "sign_off.given": gettext_lazy("Sign-off given"),
     "waiver.granted": gettext_lazy("Waiver granted"),
     "version.promoted": gettext_lazy("Promoted"),
@@ -88,6 +89,9 @@ SENTENCES: dict[str, str | Promise] = {
     "evaluation.failed": gettext_lazy("An evaluation of %(version)s failed: %(evaluation_kind)s."),
     "evaluation.failed:bias_audit": gettext_lazy("The bias audit of %(version)s failed."),
     "evaluation.failed:explanation": gettext_lazy("The explanation of %(version)s failed."),
+    "evaluation.cancelled": gettext_lazy("%(who)s cancelled an evaluation of %(version)s: %(evaluation_kind)s."),
+    "evaluation.cancelled:bias_audit": gettext_lazy("%(who)s cancelled the bias audit of %(version)s."),
+    "evaluation.cancelled:explanation": gettext_lazy("%(who)s cancelled the explanation of %(version)s."),
     "sign_off.given": gettext_lazy("%(who)s signed %(version)s as %(role)s: %(decision)s."),
     "sign_off.given:approve": gettext_lazy("%(who)s approved %(version)s as %(role)s."),
     "sign_off.given:request_changes": gettext_lazy("%(who)s asked for changes to %(version)s as %(role)s."),
@@ -108,6 +112,7 @@ VARIANTS = {
     "evaluation.requested": "kind",
     "evaluation.completed": "kind",
     "evaluation.failed": "kind",
+    "evaluation.cancelled": "kind",
 }
 UNNAMED = pgettext_lazy("a name that an old log entry does not hold", "(not named)")
 

@@ -120,6 +120,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False
 # A worker that has not been heard of for this long is taken for dead, and another one takes over its work.
 COUNTERSIGN_LEASE_SECONDS = env.float("COUNTERSIGN_LEASE_SECONDS", default=30)
+# What one evaluation may take in its sandbox: seconds by the clock, and MiB of address space, of which the
+# numerical libraries reserve about a third before they read a row.
+COUNTERSIGN_SANDBOX_SECONDS = env.float("COUNTERSIGN_SANDBOX_SECONDS", default=1500)
+COUNTERSIGN_SANDBOX_MEMORY = env.int("COUNTERSIGN_SANDBOX_MEMORY", default=3072)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -85,7 +85,7 @@ class Child:
                         selector.unregister(key.fileobj)
                 now = time.monotonic()
                 if now > self.until:
-                    limit = f"{self.limits.seconds:,.0f} seconds"
+                    limit = f"{self.limits.seconds:,.0f} s"
                     raise SandboxFailure("time", f"It was stopped after {limit}, the limit. Ask for less at once.")
                 if now >= ask_at:
                     ask_at = now + ASK_SECONDS

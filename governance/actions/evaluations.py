@@ -1,4 +1,4 @@
-"""Asking for an evaluation: the row that is written here is the queue."""
+"""Asking for an evaluation and cancelling one: the row that is written here is the queue."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from governance import auditlog, runner, tasks
 from governance.actors import Actor
 from governance.amendment import about_evaluation, lock_and_amend, version_and_model
 from governance.auditlog import Subject
 from governance.canonical import canonical_digest
-from governance.exceptions import InvalidInput
+from governance.exceptions import InvalidInput, TransitionNotAllowed
 from governance.models import (
     DatasetRole,
     DatasetUse,
@@ -23,6 +24,7 @@ from governance.models import (
     EvidenceKind,
     InputRole,
     ModelVersion,
+    WorkStatus,
 )
 from governance.permissions import authorise
 
@@ -84,6 +86,33 @@ def request_evaluation(
     )
     tasks.run_evaluation.delay_on_commit(evaluation.pk)
     return evaluation
+
+
+@transaction.atomic
+def cancel_evaluation(evaluation: Evaluation, *, actor: Actor) -> Evaluation:
+    """End an evaluation that waits or runs; a worker that computes it stops and writes nothing.
+
+    Refuses one that has ended: its outcome stands.
+    """
+    version = evaluation.version
+    authorise(actor, "request_evaluation", version.model.project)
+    locked = Evaluation.objects.select_for_update().get(pk=evaluation.pk)
+    if locked.is_finished:
+        raise TransitionNotAllowed(f"{locked} has ended ({locked.get_status_display().lower()}); its outcome stands.")
+    was = locked.status
+    locked.status = WorkStatus.CANCELLED
+    locked.lease_owner, locked.lease_until, locked.progress = "", None, ""
+    locked.finished_at = timezone.now()
+    locked.save(update_fields=["status", "lease_owner", "lease_until", "progress", "finished_at"])
+    auditlog.append(
+        "evaluation.cancelled",
+        actor=actor,
+        subject=about_evaluation(locked),
+        project=version.model.project,
+        related=version_and_model(version),
+        data={"kind": locked.kind, "was": was, "attempt": locked.attempts},
+    )
+    return locked
 
 
 def _check_evidence(version: ModelVersion, reader: str, evidence: Evidence, kinds: tuple[str, ...], field: str) -> None:

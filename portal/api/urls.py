@@ -74,6 +74,7 @@ urlpatterns = [
     path("evidence/<int:pk>", evidence.EvidenceView.as_view(), name="api-evidence"),
     path("evidence/<int:pk>/file", evidence.EvidenceFileView.as_view(), name="api-evidence-file"),
     path("evaluations/<int:pk>", evaluations.EvaluationView.as_view(), name="api-evaluation"),
+    path("evaluations/<int:pk>/cancel", evaluations.CancelEvaluationView.as_view(), name="api-evaluation-cancel"),
     path("evaluations/<int:pk>/result", evaluations.EvaluationResultView.as_view(), name="api-evaluation-result"),
     path("reports/<int:pk>", reports.ReportView.as_view(), name="api-report"),
     path("reports/<int:pk>/file", reports.ReportFileView.as_view(), name="api-report-file"),

@@ -86,6 +86,7 @@ MODELS: list[URLPattern] = [
     path("evidence/<int:pk>/file", evidence.download, name="evidence-file"),
     path("versions/<int:pk>/evaluations/new/", evaluations.ask, name="evaluation-new"),
     path("evaluations/<int:pk>/", evaluations.show, name="evaluation"),
+    path("evaluations/<int:pk>/cancel/", evaluations.cancel, name="evaluation-cancel"),
     path("evaluations/<int:pk>/progress/", evaluations.watch, name="evaluation-progress"),
 ]
 

@@ -238,6 +238,16 @@ def _(stage):
     )
 
 
+@scenario("cancel_evaluation", "developer", "evaluation.cancelled")
+def _(stage):
+    version = stage.version
+    item = cast.submit(version, "predictions", by=stage.developer, file=[cast.make_predictions(40)], file_name="p.csv")
+    evaluation = evaluations.request_evaluation(
+        version, kind="bias_audit", evidence=item, spec=cast.PREDICTIONS_SPEC, actor=cast.acting(stage.developer)
+    )
+    return lambda actor: evaluations.cancel_evaluation(evaluation, actor=actor)
+
+
 @scenario("submit_version", "developer", "version.submitted")
 def _(stage):
     assert stage.model_with_go

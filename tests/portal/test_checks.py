@@ -29,6 +29,8 @@ from portal.checks import (
         (check_limits, "COUNTERSIGN_UPLOAD_LIMIT", 0, "portal.E003"),
         (check_limits, "COUNTERSIGN_LEASE_SECONDS", 0.5, "portal.E007"),
         (check_limits, "COUNTERSIGN_LEASE_SECONDS", 3601, "portal.E007"),
+        (check_limits, "COUNTERSIGN_SANDBOX_SECONDS", 1701, "portal.E008"),
+        (check_limits, "COUNTERSIGN_SANDBOX_MEMORY", 1023, "portal.E009"),
         (check_broker, "CELERY_BROKER_URL", "sqs://queue", "portal.E005"),
     ],
 )
@@ -51,6 +53,6 @@ def test_secret_that_others_can_read_is_refused(tmp_path: Path, settings: Settin
     assert messages[0].hint == f"Run: chmod go-rwx '{secret}'"
 
 
-def test_missing_graphviz_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_programs_are_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert [message.id for message in check_programs()] == ["portal.W001"]
+    assert [message.id for message in check_programs()] == ["portal.W001", "portal.W002"]

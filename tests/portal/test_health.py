@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
+from pytest_django import Settings
+
+from governance import runner
 
 
 @pytest.mark.django_db
@@ -23,6 +28,18 @@ def test_health_says_503_when_the_database_is_away(client: Client) -> None:
         answer = client.get("/healthz")
     assert answer.status_code == 503
     assert answer.json() == {"status": "the database does not answer"}
+
+
+@pytest.mark.django_db
+def test_health_says_when_uploads_are_not_evaluated(client: Client, settings: Settings, tmp_path: Path) -> None:
+    settings.COUNTERSIGN_DATA = tmp_path
+    runner.note_sandbox("bwrap is not installed on /internal/host")
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    assert answer.json()["sandbox"].startswith("uploads are not evaluated")
+    assert "internal" not in answer.content.decode()
+    runner.note_sandbox("")
+    assert client.get("/healthz").json() == {"status": "ok"}
 
 
 @pytest.mark.django_db

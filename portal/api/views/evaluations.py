@@ -13,6 +13,7 @@ from governance.actions import evaluations
 from governance.models import Evaluation, EvaluationKind, WorkStatus
 from portal.api import filters
 from portal.api.base import ApiView
+from portal.api.fields import Nothing
 from portal.api.serializers.evidence import EvaluationShape, EvaluationWithResult, RequestEvaluation
 from portal.api.views.versions import VERSIONS
 
@@ -48,6 +49,18 @@ class EvaluationsView(ApiView):
 class EvaluationView(ApiView):
     @extend_schema(operation_id="getEvaluation", responses=EvaluationWithResult, tags=["evaluations"])
     def get(self, request: Request, pk: int) -> Response:
+        return self.answer(EvaluationWithResult, self.find(EVALUATIONS, pk=pk))
+
+
+class CancelEvaluationView(ApiView):
+    @extend_schema(
+        operation_id="cancelEvaluation", request=Nothing, responses=EvaluationWithResult, tags=["evaluations"]
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """End an evaluation that waits or runs; its computation stops within about two seconds."""
+        evaluation = self.find(EVALUATIONS, pk=pk)
+        self.read(Nothing)
+        evaluations.cancel_evaluation(evaluation, actor=self.actor)
         return self.answer(EvaluationWithResult, self.find(EVALUATIONS, pk=pk))
 
 

@@ -16,6 +16,7 @@ from governance.actions import evaluations
 from governance.models import Evaluation, EvaluationKind
 from governance.permissions import may
 from portal.actors import actor_of
+from portal.pages.forms.base import PageForm
 from portal.pages.forms.evaluation_kinds import FORMS
 from portal.pages.perform import no_store, perform
 from portal.pages.results import draw_charts, present
@@ -59,6 +60,20 @@ def watch(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "evaluations/_progress.html", {"evaluation": evaluation})
 
 
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Cancel an evaluation that waits or runs; its page has the button."""
+    evaluation = _fetch(request, pk)
+    if request.method != "POST":
+        return redirect("pages:evaluation", pk)
+    form = PageForm(request.POST)
+    if perform(request, form, lambda: evaluations.cancel_evaluation(evaluation, actor=actor_of(request))):
+        messages.success(request, _("%(evaluation)s was cancelled.") % {"evaluation": evaluation})
+        return redirect("pages:evaluation", pk)
+    return render(
+        request, "evaluations/not_cancelled.html", {"form": form, "evaluation": evaluation}, status=form.status
+    )
+
+
 def ask(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for an evaluation of submitted evidence, by its fields or by its whole specification."""
     version, actor = get_version(request, pk), actor_of(request)
@@ -77,6 +92,7 @@ def ask(request: HttpRequest, pk: int) -> HttpResponse:
         "form": form,
         "kind": EvaluationKind(kind),
         "words": runner.vocabulary(),
+        "sandbox_trouble": runner.find_sandbox_trouble(),
         "has_evidence": version.evidence.current().filter(kind__in=runner.EVIDENCE_FOR[kind]).exists(),
     }
     return render(request, "evaluations/new.html", context, status=form.status)

@@ -62,7 +62,7 @@ def test_files_larger_than_the_limit_are_refused() -> None:
 @pytest.mark.parametrize("name", ["loop", "hang", "flood"])
 def test_child_that_does_not_end_is_stopped(name: str) -> None:
     started = time.monotonic()
-    with pytest.raises(SandboxFailure, match="stopped after 1 seconds, the limit") as caught:
+    with pytest.raises(SandboxFailure, match="stopped after 1 s, the limit") as caught:
         probe(name, JobLimits(seconds=1))
     assert caught.value.cause == "time"
     assert time.monotonic() - started < 5

@@ -47,13 +47,13 @@ def test_request_is_queued_on_the_declared_data(version, predictions, developer)
     ("change", "field", "words"),
     [
         ({"kind": "guess"}, "kind", "bias_audit, explanation"),
-        ({"spec": {}}, "spec", "column 'columns'"),
+        ({"spec": {}}, "spec", "column 'task': must be one of 'binary'"),
         ({"spec": []}, "spec", "must be a JSON object"),
         ({"spec": cast.PREDICTIONS_SPEC | {"metricks": []}}, "spec", "did you mean 'metrics'?"),
         ({"spec": cast.PREDICTIONS_SPEC | {"sensitive": []}}, "spec", "name 1 to 8 sensitive columns"),
         ({"spec": cast.PREDICTIONS_SPEC | {"positive_label": 1}}, "spec", "must be a text"),
         ({"spec": cast.PREDICTIONS_SPEC | {"seed": True}}, "spec", "whole number"),
-        ({"spec": cast.PREDICTIONS_SPEC | {"task": "multiclass"}}, "spec", "cannot be audited yet"),
+        ({"spec": cast.PREDICTIONS_SPEC | {"task": "multiclass"}}, "spec", "has no positive label"),
         ({"dataset_role": "live"}, "dataset_role", "training, validation, test"),
         ({"dataset_role": "validation"}, "dataset_role", "Declare first"),
     ],
@@ -155,3 +155,36 @@ def test_request_takes_an_approval_back(ready_version, signers, developer):
 def test_request_by_readers_is_refused(version, predictions, auditor, approver, administrator):
     for user in (auditor, approver, administrator):
         refuse(version, predictions, by=user, error=NotPermitted)
+
+
+# --- Cancelling ------------------------------------------------------------------------------------------------
+
+
+def test_waiting_and_running_evaluations_are_cancelled_once(version, predictions, developer):
+    for status in ("QUEUED", "RUNNING"):
+        made = request(version, predictions, by=developer)
+        Evaluation.objects.filter(pk=made.pk).update(status=status, lease_owner="somebody", progress="40% counting")
+        done = evaluations.cancel_evaluation(made, actor=cast.acting(developer))
+        assert (done.status, done.lease_owner, done.progress) == ("CANCELLED", "", "")
+        assert done.finished_at is not None
+        body = cast.read_body(AuditLogEntry.objects.order_by("-index").first())
+        assert (body["type"], body["data"]["was"]) == ("evaluation.cancelled", status)
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELLED"])
+def test_outcome_of_an_ended_evaluation_stands(version, predictions, developer, status):
+    made = request(version, predictions, by=developer)
+    Evaluation.objects.filter(pk=made.pk).update(status=status, result_digest="sha256:x")
+    before = AuditLogEntry.objects.count()
+    with pytest.raises(TransitionNotAllowed, match="its outcome stands"):
+        evaluations.cancel_evaluation(made, actor=cast.acting(developer))
+    assert AuditLogEntry.objects.count() == before
+
+
+def test_who_may_not_ask_may_not_cancel(version, predictions, developer, auditor, stranger):
+    made = request(version, predictions, by=developer)
+    for person in (auditor, stranger):
+        with pytest.raises(NotPermitted):
+            evaluations.cancel_evaluation(made, actor=cast.acting(person))
+    made.refresh_from_db()
+    assert made.status == "QUEUED"

@@ -10,7 +10,7 @@ from django.db import transaction
 from pytest_django import Settings
 
 from governance import auditlog, store
-from governance.actions import promotion, reports, signoff
+from governance.actions import evaluations, promotion, reports, signoff
 from governance.dossier import collect
 from governance.models import (
     ComplianceReport,
@@ -32,7 +32,8 @@ from tests import cast
 
 @dataclass
 class Scene:
-    """``version`` is released and a report on it asked for, ``ready`` is in review, ``draft`` has just begun."""
+    """``version`` is released and a report on it asked for, ``ready`` is in review, ``draft`` has just begun,
+    ``waiting`` is an evaluation of it that nobody has run."""
 
     project: Project
     model: RegisteredModel
@@ -41,6 +42,7 @@ class Scene:
     draft: ModelVersion
     release: Release
     report: ComplianceReport
+    waiting: Evaluation
 
     def address(self, pattern: str) -> str:
         """Fill an address such as ``evidence/{evidence}/file`` with the scene's ids."""
@@ -57,6 +59,7 @@ class Scene:
             dataset_version=DatasetVersion.objects.earliest("pk").pk,
             evidence=Evidence.objects.filter(kind="predictions").earliest("pk").pk,
             evaluation=Evaluation.objects.earliest("pk").pk,
+            waiting=self.waiting.pk,
             membership=Membership.objects.filter(project=self.project, role=Role.VALIDATOR).earliest("pk").pk,
             user=User.objects.get(username="aoife").pk,
             entry=self.release.log_index,
@@ -90,9 +93,13 @@ def scene(
     cast.submit_all_evidence(ready, developer=developer)
     signoff.submit_version(ready, actor=cast.acting(developer))
     draft = cast.register_version(model_with_go, developer)
+    table = cast.submit(draft, "predictions", by=developer, file=[cast.make_predictions(30)], file_name="w.csv")
+    waiting = evaluations.request_evaluation(
+        draft, kind="bias_audit", evidence=table, spec=cast.PREDICTIONS_SPEC, actor=cast.acting(developer)
+    )
     sign_once()
     release.refresh_from_db()
-    return Scene(model_with_go.project, model_with_go, version, ready, draft, release, report)
+    return Scene(model_with_go.project, model_with_go, version, ready, draft, release, report, waiting)
 
 
 @pytest.fixture

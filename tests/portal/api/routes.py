@@ -209,6 +209,7 @@ ROUTES = [
     Route("api-evidence", "GET", "evidence/{evidence}"),
     Route("api-evidence-file", "GET", "evidence/{evidence}/file"),
     Route("api-evaluation", "GET", "evaluations/{evaluation}"),
+    Route("api-evaluation-cancel", "POST", "evaluations/{waiting}/cancel", "developer", {}),
     Route("api-evaluation-result", "GET", "evaluations/{evaluation}/result"),
     Route("api-report", "GET", "reports/{report}"),
     Route("api-report-file", "GET", "reports/{report}/file"),

@@ -165,3 +165,39 @@ def test_older_evaluation_says_that_a_newer_one_counts(version, predictions, dev
 
     assert f'href="/evaluations/{newer.pk}/"' in text_of(client.get(f"/evaluations/{older.pk}/"))
     assert "newer evaluation" not in text_of(client.get(f"/evaluations/{newer.pk}/"))
+
+
+def test_waiting_evaluation_has_a_button_that_cancels_it(version, predictions, developer) -> None:
+    client = browse(developer)
+    client.post(f"/versions/{version.pk}/evaluations/new/", audit_post(version, predictions))
+    address = f"/evaluations/{Evaluation.objects.get().pk}/"
+    assert f'action="{address}cancel/"' in text_of(client.get(address))
+    assert client.get(f"{address}cancel/")["Location"] == address
+    assert Evaluation.objects.get().status == "QUEUED"
+
+    assert client.post(f"{address}cancel/")["Location"] == address
+    page = text_of(client.get(address))
+    assert "This evaluation was cancelled" in page
+    assert "was cancelled." in page
+    assert "/cancel/" not in page
+    again = client.post(f"{address}cancel/")
+    assert (again.status_code, "its outcome stands" in text_of(again)) == (409, True)
+
+
+def test_reader_may_not_cancel(version, predictions, developer, auditor) -> None:
+    browse(developer).post(f"/versions/{version.pk}/evaluations/new/", audit_post(version, predictions))
+    address = f"/evaluations/{Evaluation.objects.get().pk}/"
+    client = browse(auditor)
+    assert "/cancel/" not in text_of(client.get(address))
+    assert client.post(f"{address}cancel/").status_code == 403
+    assert Evaluation.objects.get().status == "QUEUED"
+
+
+def test_form_says_when_no_upload_can_be_evaluated(version, predictions, developer, settings, tmp_path) -> None:
+    address = f"/versions/{version.pk}/evaluations/new/"
+    settings.COUNTERSIGN_DATA = tmp_path
+    assert "Nothing is evaluated at the moment" not in text_of(browse(developer).get(address))
+    runner.note_sandbox("bwrap is not installed. Run: apt-get install bubblewrap")
+    page = text_of(browse(developer).get(address))
+    assert "Nothing is evaluated at the moment" in page
+    assert "apt-get install bubblewrap" in page

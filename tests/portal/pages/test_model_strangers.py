@@ -34,8 +34,8 @@ OF_VERSION = {
     "evaluation-new",
 }
 OF_EVIDENCE = {"evidence", "evidence-file"}
-OF_EVALUATION = {"evaluation", "evaluation-progress"}
-CHANGING = sorted((OF_MODEL | OF_REQUIREMENT | OF_VERSION) - {"model", "version"})
+OF_EVALUATION = {"evaluation", "evaluation-cancel", "evaluation-progress"}
+CHANGING = sorted((OF_MODEL | OF_REQUIREMENT | OF_VERSION | {"evaluation-cancel"}) - {"model", "version"})
 
 
 @pytest.fixture
