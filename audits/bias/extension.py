@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from audits.bias.advice import advise
 from audits.bias.measures import Measure
 from audits.bias.verdicts import find_absent, judge_criteria, mark_incomplete
 from audits.counting.cells import Cells
@@ -40,6 +41,10 @@ def extend_result(
     progress : callable
         Called with (share done, what is being done).
     """
+    if spec.advice:
+        progress(0.85, "looking for what would help")
+        subsets = [tuple(grouping["sensitive"]) for grouping in document["groupings"]]
+        document["advice"] = advise(cells.without_condition(), subsets, spec.criteria)
     absent = find_absent(spec.declared_groups, _find_present(cells))
     measures = [Measure(**measure) for measure in document["measures"]]
     measures = mark_incomplete(measures, absent)
