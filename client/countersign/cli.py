@@ -1,4 +1,4 @@
-"""The command line: ``countersign login, whoami, submit, audit, gate, report, verify``.
+"""The command line: ``countersign login, whoami, submit, audit, record, reproduce, gate, report, verify``.
 
 Exit codes: 0 yes or done, 1 no (the gate is closed, a document was tampered with), 2 it could not be told.
 """
@@ -21,6 +21,7 @@ from countersign.client import Client, Session
 from countersign.config import Config, read_config, write_config
 from countersign.errors import CountersignError
 from countersign.files import digest_file
+from countersign.reproduce_commands import record, reproduce_command
 from countersign.showing import gate_table
 from countersign.terminal import (
     FILE,
@@ -286,6 +287,9 @@ def fetch_key(url: str | None) -> str:
     with Client(url, None) as portal:
         return portal.log_key()
 
+
+main.add_command(record)
+main.add_command(reproduce_command)
 
 if __name__ == "__main__":
     main()

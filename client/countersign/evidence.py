@@ -166,3 +166,9 @@ class EvidenceVerbs(Transport):
         """Submit a privacy review. ``outcome`` is passed, passed_with_findings or failed."""
         content = {"outcome": outcome, "reviewer": reviewer, "summary": summary}
         return self.submit_evidence(version, kind="privacy_review", title=title, content=content, **options)
+
+    def submit_reproduction(
+        self, version: Version, report: Mapping[str, Any], *, title: str = "Training run again", **options: Any
+    ) -> Evidence:
+        """Submit what a recorded training gave when it was run again: ``report`` of ``countersign.reproduce``."""
+        return self.submit_evidence(version, kind="reproduction", title=title, content=report, **options)

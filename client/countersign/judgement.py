@@ -82,6 +82,16 @@ class JudgementVerbs(Transport):
         """Have submitted SHAP values checked for additivity on every row, or recomputed from a model document."""
         return self.request_evaluation("explanation", version, attributions, spec, **options)
 
+    def request_reproduction(
+        self, version: Version, report: Evidence, spec: Mapping[str, Any] | None = None, **options: Any
+    ) -> Evaluation:
+        """Have the metrics of a training run again compared with the metrics on record.
+
+        ``spec`` may name ``metrics`` that have to come out, ``tolerances`` by metric that take the place of the
+        declared ones, and a ``tolerance`` for metrics without one.
+        """
+        return self.request_evaluation("reproduction", version, report, spec or {}, **options)
+
     @overload
     def wait_for(
         self, work: Evaluation, *, patience: float = ..., tell: Callable[[str], None] | None = ...
