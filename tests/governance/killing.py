@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from governance.actions import evaluations, people
-from governance.models import Role
+from governance.models import Evaluation, Role
 from tests import cast
 from tests.portals import Portal
 
@@ -41,6 +41,27 @@ def queue_audit(*, slow: bool) -> None:
     item = cast.submit(version, "predictions", by=developer, file=[text], file_name="p.csv")
     spec = cast.PREDICTIONS_SPEC | ({"intervals": {"draws": DRAWS, "level": 0.95}} if slow else {})
     evaluations.request_evaluation(version, kind="bias_audit", evidence=item, spec=spec, actor=cast.acting(developer))
+
+
+def cancel_audit() -> None:
+    """Cancel the only evaluation."""
+    evaluation = Evaluation.objects.get()
+    evaluations.cancel_evaluation(evaluation, actor=cast.acting(evaluation.requested_by))
+
+
+def queue_again() -> None:
+    """Ask for a small audit of the same version."""
+    former = Evaluation.objects.get()
+    item = cast.submit(
+        former.version, "predictions", by=former.requested_by, file=[cast.make_predictions(40)], file_name="p.csv"
+    )
+    evaluations.request_evaluation(
+        former.version,
+        kind="bias_audit",
+        evidence=item,
+        spec=cast.PREDICTIONS_SPEC,
+        actor=cast.acting(former.requested_by),
+    )
 
 
 def run_in(portal: Portal, call: str) -> None:

@@ -33,15 +33,18 @@ def start_slow_audit(portal: Portal) -> None:
     wait_until(lambda: "measuring" in ask_for_row(portal)[2], portal)
 
 
-def read_cpu_time(pid: int) -> int:
-    """User time of a process so far, in ticks."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11])
-
-
-def find_busiest(pids: list[int]) -> int:
-    before = {pid: read_cpu_time(pid) for pid in pids}
-    time.sleep(1)
-    return max(pids, key=lambda pid: read_cpu_time(pid) - before[pid])
+def find_sandboxes(workers: list[int]) -> dict[int, int]:
+    """Sandbox -> the worker's process that waits for it."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                name, fields = (folder / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
+            except OSError:
+                continue  # gone meanwhile
+            if name == "bwrap" and int(fields.split()[1]) in workers:
+                found[int(folder.name)] = int(fields.split()[1])
+    return found
 
 
 def test_killed_worker_parent_and_children_is_picked_up_and_finished_once(new_portal: Callable[..., Portal]) -> None:
@@ -49,7 +52,9 @@ def test_killed_worker_parent_and_children_is_picked_up_and_finished_once(new_po
     start_slow_audit(portal)
     workers = find_workers(portal)
     assert len(workers) == 3
+    (sandbox,) = find_sandboxes(workers)
     os.killpg(workers[0], signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{sandbox}").exists(), portal, seconds=5)
     assert ask_for_row(portal)[:2] == ("RUNNING", 1)
     wait_until(lambda: ask_for_row(portal)[0] == "SUCCEEDED", portal)
     assert set(workers) & set(find_workers(portal)) == set()
@@ -60,10 +65,10 @@ def test_killed_worker_parent_and_children_is_picked_up_and_finished_once(new_po
 
 
 def test_stopped_worker_that_comes_back_late_changes_nothing(new_portal: Callable[..., Portal]) -> None:
-    """The child that computes is frozen past its lease, another one finishes, and then it wakes up."""
+    """The process that waits for the sandbox is frozen past its lease, another one finishes, and then it wakes up."""
     portal = new_portal(LEASE_SECONDS=str(LEASE_SECONDS))
     start_slow_audit(portal)
-    busy = find_busiest(find_workers(portal)[1:])
+    (busy,) = find_sandboxes(find_workers(portal)).values()
     os.kill(busy, signal.SIGSTOP)
     try:
         wait_until(lambda: ask_for_row(portal)[0] == "SUCCEEDED", portal)
@@ -108,3 +113,15 @@ def start_redis(port: int, folder: Path) -> subprocess.Popen[bytes]:
         pytest.fail("Redis is not installed. Run: apt-get install redis-server")
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder)]
     return subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+
+
+def test_cancelled_evaluation_frees_its_worker(new_portal: Callable[..., Portal]) -> None:
+    portal = new_portal()
+    start_slow_audit(portal)
+    (sandbox,) = find_sandboxes(find_workers(portal))
+    run_in(portal, "cancel_audit()")
+    wait_until(lambda: not Path(f"/proc/{sandbox}").exists(), portal, seconds=5)
+    assert ask_for_row(portal) == ("CANCELLED", 1, "")
+    run_in(portal, "queue_again()")
+    wait_until(lambda: count_entries(portal)["completed"] == 1, portal)
+    assert count_entries(portal) == {"completed": 1, "failed": 0}
