@@ -142,6 +142,6 @@ def _check_date_format(value: object, key: str, kind: str | None) -> str | None:
     if kind not in DATE_TYPES:
         raise BadInput('is for columns with the type "date" or "timestamp"', column=key)
     text = check_text(value, key)
-    if not re.fullmatch(r"(%[dmYyHMSfjbBapzI]|[^%\w])+", text):
+    if not re.fullmatch(r"(%[dmYyHMSfjbBapzI]|[-./: ,T])+", text):
         raise BadInput('must be made of directives such as %d, %m, %Y, %H, %M: "%d.%m.%Y"', column=key)
     return text
