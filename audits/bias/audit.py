@@ -17,9 +17,11 @@ from audits.bias.groupings import (
     tally_groups,
 )
 from audits.bias.impact import find_impact_ratios, find_scoring_rates
+from audits.bias.measures import Measure, measures
 from audits.bias.notes import write_notes
 from audits.bias.record import describe_run, to_json
 from audits.bias.results import BiasAudit, Group, Grouping
+from audits.bias.robustness import keep_undisturbed
 from audits.counting.cells import Cells
 from audits.counting.reduction import reduce_to_cells
 from audits.errors import BadInput
@@ -267,8 +269,9 @@ def audit_cells(
     """
     report = progress or _ignore_progress
     report(0.6, "measuring")
+    undisturbed = keep_undisturbed(cells, spec)
     audit = bias_audit(
-        cells,
+        undisturbed,
         metrics=spec.metrics,
         reference=spec.reference,
         minimum_group_size=spec.minimum_group_size,
@@ -278,8 +281,22 @@ def audit_cells(
         scoring=spec.scoring,
     )
     report(0.8, "recording")
-    document = to_json(audit, cells, spec, run)
-    extend_result(document, cells, spec, table, progress=report)
+    document = to_json(audit, undisturbed, spec, run)
+
+    def measure_again(part: Cells) -> list[Measure]:
+        """Measure the same metrics on other cells, without a reference: it may have no rows there."""
+        return measures(
+            bias_audit(
+                part,
+                metrics=spec.metrics,
+                minimum_group_size=spec.minimum_group_size,
+                level=spec.level,
+                draws=spec.draws,
+                random_state=spec.seed,
+            )
+        )
+
+    extend_result(document, cells, spec, table, measure=measure_again, progress=report)
     report(1.0, "done")
     return document
 

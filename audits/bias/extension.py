@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from audits.bias.advice import advise
 from audits.bias.measures import Measure
+from audits.bias.robustness import Measuring, keep_undisturbed, measure_robustness
 from audits.bias.verdicts import find_absent, judge_criteria, mark_incomplete
 from audits.counting.cells import Cells
 from audits.counting.suppression import suppress_cells
@@ -22,6 +23,7 @@ def extend_result(
     spec: AuditSpec,
     table: TableFile | None,
     *,
+    measure: Measuring,
     progress: Progress,
 ) -> None:
     """Add to the document of a bias audit what its specification asks for, in place.
@@ -33,35 +35,65 @@ def extend_result(
     Parameters
     ----------
     document : dict
-        From `record.to_json`.
+        From `record.to_json`, about the undisturbed rows where there are conditions.
     cells : Cells
+        Of all conditions.
     spec : AuditSpec
     table : TableFile or None
         The rows the cells were counted from; None where there are only cells.
+    measure : callable
+        Measures plain cells as the audit itself was measured.
     progress : callable
         Called with (share done, what is being done).
     """
+    undisturbed = keep_undisturbed(cells, spec)
+    subsets = [tuple(grouping["sensitive"]) for grouping in document["groupings"]]
+    found = [Measure(**entry) for entry in document["measures"]]
+    if cells.condition is not None:
+        found += _add_robustness(document, cells, spec, subsets, measure, progress)
     if spec.advice:
-        progress(0.85, "looking for what would help")
-        subsets = [tuple(grouping["sensitive"]) for grouping in document["groupings"]]
-        document["advice"] = advise(cells.without_condition(), subsets, spec.criteria)
-    absent = find_absent(spec.declared_groups, _find_present(cells))
-    measures = [Measure(**measure) for measure in document["measures"]]
-    measures = mark_incomplete(measures, absent)
-    _publish_cells(document, cells, spec.minimum_published_count)
+        progress(0.9, "looking for what would help")
+        document["advice"] = advise(undisturbed, subsets, spec.criteria)
     progress(0.95, "judging the criteria")
-    document["measures"] = [measure.to_json() for measure in measures]
+    absent = find_absent(spec.declared_groups, _find_present(undisturbed))
+    found = mark_incomplete(found, absent)
+    document["measures"] = [entry.to_json() for entry in found]
     document["absent_groups"] = {name: list(values) for name, values in absent.items()}
-    verdicts = judge_criteria(spec.criteria, measures, minimum_group_size=spec.minimum_group_size, absent=absent)
+    verdicts = judge_criteria(spec.criteria, found, minimum_group_size=spec.minimum_group_size, absent=absent)
     document["verdicts"] = [verdict.to_json() for verdict in verdicts]
+    _publish_cells(document, cells, spec.minimum_published_count)
+
+
+def _add_robustness(
+    document: dict[str, Any],
+    cells: Cells,
+    spec: AuditSpec,
+    subsets: Sequence[tuple[str, ...]],
+    measure: Measuring,
+    progress: Progress,
+) -> list[Measure]:
+    """Add the losses under conditions to the document; their measures."""
+    if spec.baseline_condition is None:
+        text = "The conditions are taken together; name baseline_condition to measure what is lost under each."
+        document["notes"].append({"code": "no_baseline", "text": text, "population": None})
+        return []
+    progress(0.85, "comparing the conditions")
+    document["robustness"], measures = measure_robustness(cells, spec, subsets, measure)
+    text = (
+        f"Rates, disparities and counts are those of the baseline condition {spec.baseline_condition!r}; "
+        "what the other conditions cost stands under robustness."
+    )
+    document["notes"].append({"code": "baseline_only", "text": text, "population": None})
+    return measures
 
 
 def _publish_cells(document: dict[str, Any], cells: Cells, minimum: int) -> None:
     """Leave small cells out of the document's cells, and say so in its notes."""
     published = suppress_cells(cells, minimum)
+    if published is not cells or cells.condition is not None:
+        document["cells"] = published.to_json()
     if published is cells:
         return
-    document["cells"] = published.to_json()
     number = len(cells.rows) - len(published.rows)
     text = (
         f"{number:,} of {len(cells.rows):,} cells hold fewer than {minimum:,} rows and are not published with the "
