@@ -60,6 +60,7 @@ INPUTS_FOR: dict[str, dict[str, tuple[str, ...]]] = {
 
 JOBS_FOR: dict[tuple[str, str], str] = {}
 """(kind of evaluation, kind of evidence) -> kind of job, where it is not the evaluation's own kind."""
+QUALITY = EvaluationKind.DATA_QUALITY
 FORMER = "former"
 """The role of the former version's explanation: a result document of ours, not an upload."""
 
@@ -68,6 +69,7 @@ def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
     """Let the laboratory check a specification before it is queued. Raises ``InvalidInput`` naming the key."""
     # Imported here: the laboratory's checks are light, but nothing else of it may reach a web process.
     from audits.explanations.spec import check_explanation_spec
+    from audits.quality.spec import check_quality_spec
     from audits.reproduction import check_reproduction_spec
     from audits.spec import check_spec as check_bias_spec
 
@@ -76,6 +78,8 @@ def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
             check_bias_spec(spec)
         elif kind == EvaluationKind.REPRODUCTION:
             check_reproduction_spec(spec)
+        elif kind == QUALITY:
+            check_quality_spec(spec)
         else:
             check_explanation_spec(spec)
     except BadInput as error:
@@ -155,7 +159,13 @@ def _compute(evaluation: Evaluation) -> dict[str, Any]:
     )
     job = JOBS_FOR.get((evaluation.kind, evaluation.evidence.kind), evaluation.kind)
     with _inputs(evaluation) as inputs:
-        return run_job(job, inputs, evaluation.spec, limits=limits, progress=tell, is_cancelled=is_given_up)
+        return run_job(job, inputs, _specify(evaluation), limits=limits, progress=tell, is_cancelled=is_given_up)
+
+
+def _specify(evaluation: Evaluation) -> dict[str, Any]:
+    """The specification; a profile is told which digest the dataset version has, whatever it was given."""
+    spec = dict(evaluation.spec)
+    return spec | {"dataset_digest": evaluation.dataset_version.digest} if evaluation.kind == QUALITY else spec
 
 
 def _compare_reruns(evaluation: Evaluation) -> dict[str, Any]:
@@ -265,15 +275,17 @@ def _sandbox_note() -> Path:
 
 def vocabulary() -> list[dict[str, str]]:
     """What the laboratory can measure: name, title, direction and definition of every metric and disparity."""
-    # These two modules of the laboratory import nothing heavy.
+    # These modules of the laboratory import nothing heavy.
     from audits.bias.disparities import DISPARITIES
     from audits.metrics import EXPLANATION_METRICS, METRICS, REPRODUCTION_METRICS
+    from audits.quality.vocabulary import QUALITY_METRICS
 
     known: list[Any] = [
         *METRICS.values(),
         *DISPARITIES.values(),
         *EXPLANATION_METRICS.values(),
         *REPRODUCTION_METRICS.values(),
+        *QUALITY_METRICS.values(),
     ]
     return [
         {"name": item.name, "title": item.title, "direction": item.direction, "definition": item.definition}
