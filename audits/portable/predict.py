@@ -57,8 +57,12 @@ def predict(model: PortableModel, inputs: NDArray[np.float64]) -> Predictions:
     return finish(model, predict_margins(model, transform(model.columns, inputs)))
 
 
-def predict_margins(model: PortableModel, table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the margins, shape (outputs, rows), of columns of shape (columns, rows)."""
+def predict_margins(model: PortableModel, table: NDArray[np.float64], *, exact: bool = False) -> NDArray[np.float64]:
+    """Return the margins, shape (outputs, rows), of columns of shape (columns, rows).
+
+    With `exact` leaves are added up in float64 even where the library adds them in float32: the
+    sum that explanations must add up to.
+    """
     import numpy as np
 
     check_missing(model, table)
@@ -68,7 +72,7 @@ def predict_margins(model: PortableModel, table: NDArray[np.float64]) -> NDArray
         elif isinstance(model.model, AdditiveModel):
             margins = _add_shapes(model.model, table)
         else:
-            margins = _walk_trees(model.model, table)
+            margins = _walk_trees(model.model, table, "float64" if exact else model.model.sum_precision)
     _check_finite(margins, "the model's answer is not a finite number")
     return np.asarray(margins, dtype=np.float64)
 
@@ -170,11 +174,11 @@ def round_inputs(model: TreeEnsemble, table: NDArray[np.float64]) -> NDArray[np.
     return table.astype(np.float32).astype(np.float64)
 
 
-def _walk_trees(model: TreeEnsemble, table: NDArray[np.float64]) -> NDArray[np.float64]:
+def _walk_trees(model: TreeEnsemble, table: NDArray[np.float64], precision: str) -> NDArray[np.float64]:
     import numpy as np
 
     table = round_inputs(model, table)
-    kind = np.float32 if model.sum_precision == "float32" else np.float64
+    kind = np.float32 if precision == "float32" else np.float64
     base = model.base.astype(kind)
     rows = table.shape[1]
     margins: Any = np.zeros((len(base), rows), dtype=kind)

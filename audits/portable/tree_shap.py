@@ -78,6 +78,7 @@ def explain_trees(
     player_of: NDArray[np.int64],
     output: int,
     *,
+    players: int | None = None,
     background: NDArray[np.float64] | None = None,
     progress: Progress | None = None,
 ) -> Attribution:
@@ -91,6 +92,8 @@ def explain_trees(
         The player of each column, counted from 0.
     output : int
         The output that is explained.
+    players : int, optional
+        How many players there are, where some have no column.
     background : array of shape (columns, background rows), optional
         Rows that stand in for absent players. Without it the training cover does.
     progress : callable, optional
@@ -104,7 +107,7 @@ def explain_trees(
     import numpy as np
 
     table, rows = round_inputs(model, table), table.shape[1]
-    values = np.zeros((int(player_of.max()) + 1, rows))
+    values = np.zeros((players or int(player_of.max()) + 1, rows))
     base = 0.0
     for walk, absent in _iterate_walks(model, player_of, output, background, progress):
         base += walk.constant + _expect(walk, absent)

@@ -1,0 +1,327 @@
+"""An explanation computed by the portal itself, from a model document and a table of rows.
+
+Nothing is believed: the document is checked whole, every row is predicted and compared with what
+was submitted, and every explained row must add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audits.errors import BadInput
+from audits.explanations.attributions import Attributions
+from audits.explanations.explain import check_attributions
+from audits.explanations.record import to_json
+from audits.explanations.spec import MAXIMUM_FEATURES, ExplanationSpec
+from audits.intervals import find_z
+from audits.portable.attribute import (
+    PERMUTATION_ROWS,
+    Question,
+    ask,
+    choose_method,
+    explain_rows,
+    find_outputs,
+)
+from audits.portable.coalitions import count_affordable
+from audits.portable.columns import transform
+from audits.portable.document import PortableModel, read_document
+from audits.portable.interactions import find_interactions
+from audits.portable.predict import Predictions, predict
+from audits.portable.rows import ModelRows, read_rows
+from audits.portable.sampling import Sample, explain_sample, take_rows
+from audits.portable.spec import RecomputeSpec, check_recompute_spec
+from audits.portable.submitted import Submitted, compare, list_columns, read_submitted
+from audits.portable.tree_shap import Attribution
+from audits.portable.trees import TreeEnsemble
+from audits.tables.frames import LIMITS, Limits
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ADDITIVITY = 1e-9
+"""Our own values are computed in float64 and add up to this, relative to the row's scale."""
+PREDICTION_BACKGROUND = 200
+"""Background rows on the scale of the prediction, where every coalition is computed against each."""
+
+INTERACTION_ROWS = 1_000
+
+Progress = Callable[[float, str], None]
+
+
+def run_recomputed_explanation(
+    paths: Mapping[str, Path],
+    spec: Mapping[str, Any],
+    progress: Progress | None = None,
+    *,
+    limits: Limits = LIMITS,
+) -> dict[str, Any]:
+    """Explain a model document; the one door for other programs.
+
+    Parameters
+    ----------
+    paths : mapping
+        `model` (or `evidence`): the model document. `data`: the table of rows. Optional are
+        `background`: the rows that stand in for absent features, and `predictions`: the prediction
+        file with what was submitted and the sensitive values, matched by id.
+    spec : mapping
+        The JSON document checked by `spec.check_recompute_spec`.
+    progress : callable, optional
+        Called with (share done, what is being done).
+    limits : Limits
+
+    Returns
+    -------
+    dict
+        As `explanations.explain.run_explanation`, with `computed_by` "portal", `recomputation` and
+        `sampling`.
+
+    Raises
+    ------
+    BadInput
+        For a document, a table or a specification that is not what it must be, and where the
+        submitted predictions are not the model's.
+    """
+    checked = check_recompute_spec(dict(spec))
+    tell = progress or (lambda share, what: None)
+    tell(0.0, "checking the model document")
+    model = read_document(_find_path(paths, "model", "evidence"))
+    tell(0.05, "reading the rows")
+    rows, submitted = _read_table(paths, model, checked, limits)
+    question, stands_in = _ask(paths, model, checked, rows, limits)
+    tell(0.15, "comparing predictions on every row")
+    predictions = predict(model, rows.inputs)
+    differences = compare(model, question, predictions, rows, submitted, checked)
+    outputs = find_outputs(model, question, rows.inputs)
+
+    def explain(chosen: NDArray[np.int64]) -> Attribution:
+        return explain_rows(
+            model, question, rows.inputs[:, chosen], lambda share: tell(0.2 + 0.5 * share, "explaining rows")
+        )
+
+    most = min(checked.rows, _count_affordable(model, question))
+    z = find_z(checked.level)
+    sample, attribution = explain_sample(
+        explain, outputs, most=most, precision=checked.precision, z=z, seed=checked.seed
+    )
+    tell(0.7, "summarising")
+    attributions = _collect(model, question, rows, sample, attribution, outputs)
+    result = _summarise(attributions, checked, submitted, sample, rows)
+    if checked.interactions and isinstance(model.model, TreeEnsemble) and question.on_margin:
+        tell(0.8, "interactions")
+        few = transform(model.columns, rows.inputs[:, take_rows(outputs, INTERACTION_ROWS, checked.seed)])
+        background = None if question.background is None else transform(model.columns, question.background)
+        result["interactions"] = find_interactions(model.model, few, question, z, background)
+    result |= _describe(model, question, stands_in, checked, differences, rows, predictions)
+    result["sampling"] = _describe_sample(question, sample, rows, most, checked)
+    tell(1.0, "done")
+    return result
+
+
+def _find_path(paths: Mapping[str, Path], *roles: str) -> Path:
+    for role in roles:
+        if role in paths:
+            return paths[role]
+    raise BadInput(f"no {roles[0]} was given", column=roles[0])
+
+
+def _read_table(
+    paths: Mapping[str, Path], model: PortableModel, spec: RecomputeSpec, limits: Limits
+) -> tuple[ModelRows, Submitted]:
+    """Return the rows, and what was submitted about them, from their table or the prediction file."""
+    has_predictions = "predictions" in paths
+    rows = read_rows(
+        _find_path(paths, "data"),
+        model,
+        id_column=spec.columns.get("id"),
+        further=() if has_predictions else list_columns(spec),
+        delimiter=spec.delimiter,
+        limits=limits,
+    )
+    if has_predictions and list_columns(spec):
+        return rows, read_submitted(paths["predictions"], spec, rows.ids, limits=limits)
+    return rows, Submitted(rows.texts, None)
+
+
+def _ask(
+    paths: Mapping[str, Path],
+    model: PortableModel,
+    spec: RecomputeSpec,
+    rows: ModelRows,
+    limits: Limits,
+) -> tuple[Question, dict[str, Any]]:
+    """Return the question, and what stands in for absent features."""
+    absent = spec.absent
+    has_cover = isinstance(model.model, TreeEnsemble) and model.model.has_cover and spec.explained == "margin"
+    if absent is None:
+        absent = "cover" if has_cover and "background" not in paths else "background"
+    if absent == "cover" and not has_cover:
+        raise BadInput("only margins of trees that have a cover are explained by it", column="absent")
+    stands_in: dict[str, Any] = {"kind": absent, "table": None, "rows": None, "sha256": None}
+    background = None
+    if absent == "background":
+        source = rows
+        if "background" in paths:
+            source = read_rows(paths["background"], model, delimiter=spec.delimiter, limits=limits)
+        background = source.inputs
+        if spec.explained == "prediction" and background.shape[1] > PREDICTION_BACKGROUND:
+            background = background[:, _draw(background.shape[1], PREDICTION_BACKGROUND, spec.seed)]
+    question = ask(
+        model,
+        wanted=spec.wanted,
+        on_margin=spec.explained == "margin",
+        by_column=spec.features == "columns",
+        background=background,
+        seed=spec.seed,
+    )
+    if len(question.names) > MAXIMUM_FEATURES:
+        raise BadInput(f"{len(question.names):,} features, at most {MAXIMUM_FEATURES} are explained", column="features")
+    if question.background is not None:
+        stands_in |= {
+            "table": "background" if "background" in paths else "the explained table itself",
+            "rows": question.background.shape[1],
+            "sha256": source.file.sha256,
+        }
+    return question, stands_in
+
+
+def _draw(total: int, count: int, seed: int) -> NDArray[np.int64]:
+    import numpy as np
+
+    return np.sort(np.random.default_rng(seed).choice(total, count, replace=False))
+
+
+def _count_affordable(model: PortableModel, question: Question) -> int:
+    """Return how many rows the way of computing allows."""
+    method = choose_method(model, question)
+    if method == "permutations":
+        return PERMUTATION_ROWS
+    if method == "all coalitions" and question.background is not None:
+        return count_affordable(question.players, question.background.shape[1], len(model.outputs))
+    return 1 << 62
+
+
+def _collect(
+    model: PortableModel,
+    question: Question,
+    rows: ModelRows,
+    sample: Sample,
+    attribution: Attribution,
+    outputs: NDArray[np.float64],
+) -> Attributions:
+    """Return the attributions of the sample as if they had been read from a file."""
+    import numpy as np
+
+    chosen = rows.inputs[:, sample.rows]
+    by_column = len(question.names) == len(model.columns) and question.names == tuple(c.name for c in model.columns)
+    if by_column:
+        values = dict(zip(question.names, transform(model.columns, chosen), strict=True))
+    else:
+        values = {part.name: chosen[number] for number, part in enumerate(model.inputs) if part.categories is None}
+    return Attributions(
+        file=rows.file,
+        ids=tuple(rows.ids[row] for row in sample.rows),
+        has_ids=rows.has_ids,
+        features=question.names,
+        shap=np.ascontiguousarray(attribution.values.T),
+        base=np.full(len(sample.rows), attribution.base),
+        output=outputs[sample.rows],
+        values=values,
+    )
+
+
+def _summarise(
+    attributions: Attributions,
+    spec: RecomputeSpec,
+    submitted: Submitted,
+    sample: Sample,
+    rows: ModelRows,
+) -> dict[str, Any]:
+    groups: dict[str, Sequence[str | None]] = {
+        name: [submitted.texts[name][row] for row in sample.rows] for name in spec.sensitive
+    }
+    result = check_attributions(
+        attributions,
+        tolerance=ADDITIVITY,
+        level=spec.level,
+        threshold=spec.threshold,
+        groups=groups,
+        minimum_group_size=spec.minimum_group_size,
+        random_state=spec.seed,
+    )
+    if not result.is_additive:
+        raise ArithmeticError(f"our own values miss by {result.worst.error:g} on row {result.worst.id}")
+    as_read = ExplanationSpec(
+        columns={role: name for role, name in spec.columns.items() if role == "id"},
+        tolerance=ADDITIVITY,
+        threshold=spec.threshold,
+        sensitive=spec.sensitive,
+        minimum_group_size=spec.minimum_group_size,
+        level=spec.level,
+        seed=spec.seed,
+    )
+    return to_json(result, as_read, rows.file, submitted.file)
+
+
+def _describe(
+    model: PortableModel,
+    question: Question,
+    stands_in: dict[str, Any],
+    spec: RecomputeSpec,
+    differences: dict[str, float],
+    rows: ModelRows,
+    predictions: Predictions,
+) -> dict[str, Any]:
+    """Return what was recomputed, and the sentence that says so."""
+    count = len(rows.ids)
+    compared = (
+        f"predictions equal to the submitted ones on {count:,} of {count:,} rows"
+        if differences
+        else "no submitted predictions to compare with"
+    )
+    scale = "margin" if question.on_margin else "prediction"
+    name = (model.classes or model.outputs)[question.place]
+    return {
+        "statement": f"recomputed by the portal; {compared}",
+        "computed_by": "portal",
+        "said_by_submitter": {f"model_{key}": text for key, text in model.made_by.items()},
+        "model": {
+            "sha256": model.sha256,
+            "kind": model.kind,
+            "task": model.task,
+            "link": model.link,
+            "made_by": dict(model.made_by),
+        },
+        "recomputation": {
+            "explained": scale,
+            "of": name,
+            "features": spec.features,
+            "method": choose_method(model, question),
+            "absent": stands_in,
+            "rows_compared": count if differences else 0,
+            "compared": {role: {"largest_difference": value} for role, value in differences.items()},
+            "tolerance": spec.tolerance,
+        },
+    }
+
+
+def _describe_sample(
+    question: Question, sample: Sample, rows: ModelRows, most: int, spec: RecomputeSpec
+) -> dict[str, Any]:
+    explained, total = len(sample.rows), len(rows.ids)
+    reason = None
+    if sample.uncertainty is None:
+        reason = "no feature has an importance whose uncertainty could be told"
+    elif sample.uncertainty > spec.precision:
+        reason = "every row is explained" if explained == total else f"at most {most:,} rows are explained"
+    return {
+        "rows": total,
+        "explained_rows": explained,
+        "method": "every row" if explained == total else "systematic along the sorted outputs, seeded",
+        "precision": spec.precision,
+        "worst_feature": None if sample.worst is None else question.names[sample.worst],
+        "relative_uncertainty": sample.uncertainty,
+        "reason": reason,
+    }
