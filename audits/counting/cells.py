@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from audits.counting.score_documents import read_scores, write_scores
 from audits.errors import BadInput
 from audits.spec_columns import MISSING_GROUP, TASKS
 
@@ -194,9 +195,12 @@ class Cells:
             clusters=clusters,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the cells as a JSON-ready document, without the scores and the clusters."""
-        document = {
+    def to_json(self, *, scores: bool = False) -> dict[str, Any]:
+        """Return the cells as a JSON-ready document, never with the clusters.
+
+        With `scores` the counts of every distinct score go along: they can be those of one row.
+        """
+        document: dict[str, Any] = {
             "format": FORMAT,
             "task": self.task,
             "sensitive_features": list(self.sensitive_features),
@@ -215,6 +219,8 @@ class Cells:
         }
         if self.errors is not None:
             document["errors"] = self.errors.to_json()
+        if scores and self.scores is not None:
+            document["scores"] = write_scores(self.scores)
         return document
 
     @classmethod
@@ -297,6 +303,7 @@ def _read_document(document: Mapping[str, Any]) -> Cells:
         classes=classes,
         errors=_read_errors(errors) if errors is not None else None,
         condition=condition,
+        scores=read_scores(document["scores"], width) if document.get("scores") is not None else None,
     )
 
 

@@ -2,46 +2,91 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from audits.counting.cells import MISSING_GROUP, Cell, Cells, LeftOut, sum_cells
-from audits.counting.scores import ScoreCounts
+from audits.counting.cells import MISSING_GROUP, NO_LABEL, Cell, Cells, LeftOut, name_negative, sum_cells
+from audits.counting.checks import UNMATCHED_REASON, Combination, FileLocator, check_combinations, name_value
+from audits.counting.details import add_details
+from audits.counting.identity import check_ids, check_sensitive_ids
+from audits.counting.plan import Plan, make_plan
+from audits.counting.ranking import find_thresholds
 from audits.errors import BadInput
 from audits.spec import AuditSpec
-from audits.tables.diagnose import iterate_rows, raise_at_first, raise_long_cell, raise_unreadable, read_number
-from audits.tables.engine import THREADS, open_engine
-from audits.tables.frames import LARGEST_NUMBER, LIMITS, Limits, TableFile, check_row_count
+from audits.spec_columns import MAXIMUM_CLASSES
+from audits.tables.diagnose import raise_unreadable
+from audits.tables.engine import THREADS
+from audits.tables.frames import LIMITS, Limits, TableFile, open_table
 
 if TYPE_CHECKING:
     import duckdb
 
-LABEL_ROLES = ("y_true", "y_pred")
-SMALLEST_WEIGHT = 1 / LARGEST_NUMBER
 MISSING_REASON = "a sensitive value is missing"
+MAXIMUM_CONDITIONS = 100
+MOST_COMBINATIONS = 2_000_000
+ENGINE_MEMORY = "1GB"
 
 
-@dataclass(frozen=True, slots=True)
-class RawCell:
-    """One combination of texts as the engine counted it."""
+class FileReader:
+    """How the embedded engine reads the columns of files."""
 
-    group: tuple[str | None, ...]
-    label: str | None
-    prediction: str | None
-    count: int
-    weight: float
-    weight_squared: float
-    longest: int
-    bad_weights: int
-    bad_scores: int
+    sum_function = "fsum"
+    divide = "//"
+
+    def __init__(self, file: TableFile) -> None:
+        self._file = file
+
+    @property
+    def source(self) -> str:
+        """Return the rows of the predictions as `p`."""
+        return f"{self._file.scan()} AS p"
+
+    def join(self, spec: AuditSpec) -> str:
+        """Return the rows of the predictions as `p` with their sensitive values as `s`."""
+        if self._file.sensitive is None or spec.sensitive_file is None:
+            return self.source
+        own = self.text(spec.columns["id"])
+        other = self.text(spec.sensitive_file.id, "sensitive_file")
+        return f"{self.source} LEFT JOIN {self._file.sensitive.scan()} AS s ON {own} = {other}"
+
+    def raw(self, column: str, source: str = "predictions") -> str:
+        """Return the column as the file has it."""
+        file, table = self._choose(source)
+        return file.name(column, table)
+
+    def text(self, column: str, source: str = "predictions") -> str:
+        """Return the column as text, NULL where empty."""
+        file, table = self._choose(source)
+        return file.text(column, table)
+
+    def number(self, column: str, source: str = "predictions") -> str:
+        """Return the column as a double, NULL where it is not a number."""
+        file, table = self._choose(source)
+        return file.number(column, table)
+
+    def _choose(self, source: str) -> tuple[TableFile, str]:
+        """Return the file of a source and its alias in the query."""
+        if source == "sensitive_file" and self._file.sensitive is not None:
+            return self._file.sensitive, "s"
+        return self._file, "p"
+
+    def exact_number(self, column: str) -> str:
+        """Return the column as a double: `fsum` keeps what a plain sum loses."""
+        return self.number(column)
 
 
-def reduce_to_cells(file: TableFile, spec: AuditSpec, *, limits: Limits = LIMITS, threads: int = THREADS) -> Cells:
+def reduce_to_cells(
+    file: TableFile,
+    spec: AuditSpec,
+    *,
+    limits: Limits = LIMITS,
+    threads: int = THREADS,
+    memory_limit: str = ENGINE_MEMORY,
+) -> Cells:
     """Count the combinations of a prediction file.
 
-    One pass over the file by the column engine (a second one for the scores, where a score
-    column is named); memory does not grow with the number of rows.
+    One pass over the file by the column engine, and one more for each of scores, errors and
+    clusters where the specification names them; memory does not grow with the number of rows.
 
     Parameters
     ----------
@@ -51,6 +96,8 @@ def reduce_to_cells(file: TableFile, spec: AuditSpec, *, limits: Limits = LIMITS
     limits : Limits
     threads : int
         Threads of the column engine.
+    memory_limit : str
+        Memory of the column engine.
 
     Raises
     ------
@@ -59,15 +106,9 @@ def reduce_to_cells(file: TableFile, spec: AuditSpec, *, limits: Limits = LIMITS
     """
     import duckdb
 
-    with open_engine(file.path, threads=threads) as engine:
+    with open_table(file, threads=threads, memory_limit=memory_limit) as engine:
         try:
-            raw = _count_combinations(engine, file, spec, limits)
-            _check_raw(file, spec, raw, limits)
-            _check_ids(engine, file, spec)
-            cells = _convert(file, spec, raw)
-            if "y_score" in spec.columns:
-                scores = _count_scores(engine, file, spec, cells)
-                cells = replace(cells, scores=scores)
+            cells = _reduce(engine, file, spec, limits)
         except duckdb.OutOfMemoryException:
             raise BadInput(
                 "the table has too many distinct combinations to be counted; name sensitive "
@@ -75,227 +116,155 @@ def reduce_to_cells(file: TableFile, spec: AuditSpec, *, limits: Limits = LIMITS
             ) from None
         except duckdb.Error:
             raise_unreadable(file, limits)
+        finally:
+            file.check_contents()
     return cells
 
 
-def _count_combinations(
-    engine: duckdb.DuckDBPyConnection, file: TableFile, spec: AuditSpec, limits: Limits
-) -> list[RawCell]:
-    """Count the distinct combinations of sensitive values, label and prediction."""
-    groups = [file.text(name) for name in spec.sensitive]
-    texts = [*groups, *(file.text(spec.columns[role]) for role in LABEL_ROLES)]
-    weight = file.number(spec.columns["weight"]) if "weight" in spec.columns else "1.0"
-    bad_score = "false"
-    if "y_score" in spec.columns:
-        score = file.number(spec.columns["y_score"])
-        bad_score = f"coalesce(NOT abs({score}) <= {LARGEST_NUMBER!r}, true)"
-        if spec.score_range is not None:
-            low, high = spec.score_range
-            bad_score = f"{bad_score} OR {score} NOT BETWEEN {low!r} AND {high!r}"
-    columns = ", ".join(f"{text} AS k{number}" for number, text in enumerate(texts))
-    keys = ", ".join(f"k{number}" for number in range(len(texts)))
-    lengths = ", ".join(f"length(k{number})" for number in range(len(texts)))
-    query = (
-        f"SELECT {keys}, count(*), fsum(w), fsum(w * w), max(greatest({lengths}, 0)), "  # noqa: S608
-        f"count_if(coalesce(NOT (w = 0 OR w BETWEEN {SMALLEST_WEIGHT!r} AND {LARGEST_NUMBER!r}), true)), "
-        "count_if(bad_score) "
-        f"FROM (SELECT {columns}, {weight} AS w, {bad_score} AS bad_score FROM {file.scan()}) "
-        f"GROUP BY {keys} LIMIT {4 * limits.groups + 1}"
+def _reduce(engine: duckdb.DuckDBPyConnection, file: TableFile, spec: AuditSpec, limits: Limits) -> Cells:
+    reader = FileReader(file)
+    locator = FileLocator(file)
+    check_sensitive_ids(engine, file, spec)
+    source = reader.join(spec)
+    prediction = None
+    if spec.task == "ranking":
+        source, prediction = find_thresholds(engine, spec, reader, source, locator)
+    plan = make_plan(spec, reader, source, prediction=prediction)
+    most = count_most(spec, limits)
+    found = count_combinations(engine, plan, most)
+    check_combinations(spec, plan, found, locator, limits, most)
+    check_ids(engine, file, spec, sum(part.rows for part in found))
+    cells, places = convert(spec, plan, found)
+    return add_details(engine, spec, plan, cells, places, found, limits, cluster=_cluster_text(spec, reader))
+
+
+def _cluster_text(spec: AuditSpec, reader: FileReader) -> str | None:
+    return reader.text(spec.columns["cluster"]) if "cluster" in spec.columns else None
+
+
+def count_most(spec: AuditSpec, limits: Limits) -> int:
+    """Return how many combinations a table can have whose columns hold what they should."""
+    classes = len(spec.labels) if spec.labels else MAXIMUM_CLASSES if spec.task == "multiclass" else 2
+    pairs = 1 if spec.task == "regression" else classes * classes
+    conditions = MAXIMUM_CONDITIONS if "condition" in spec.columns else 1
+    return min(limits.groups * pairs * conditions, MOST_COMBINATIONS)
+
+
+def count_combinations(engine: duckdb.DuckDBPyConnection, plan: Plan, most: int) -> list[Combination]:
+    """Count the distinct combinations of keys into the table `combinations`, and return them."""
+    totals = plan.totals()
+    sums = ", ".join(f"{aggregate} AS {name}" for name, aggregate in totals.items())
+    keys = plan.names()
+    engine.execute(
+        "CREATE TEMP TABLE combinations AS SELECT (row_number() OVER ()) - 1 AS number, * "  # noqa: S608
+        f"FROM (SELECT {keys}, {sums} FROM ({plan.rows()}) GROUP BY {keys} LIMIT {most + 1})"
     )
-    width = len(groups)
-    return [RawCell(tuple(row[:width]), *row[width:]) for row in engine.execute(query).fetchall()]
+    query = f"SELECT number, {plan.texts()}, {', '.join(totals)} FROM combinations ORDER BY number"  # noqa: S608
+    return [read_combination(row, plan, totals) for row in engine.execute(query).fetchall()]
 
 
-def _check_raw(file: TableFile, spec: AuditSpec, raw: list[RawCell], limits: Limits) -> None:
-    """Check what was counted; the slow search for a row runs only for a file with a fault."""
-    check_row_count(sum(cell.count for cell in raw), limits)
-    if max(cell.longest for cell in raw) > limits.cell_characters:
-        _raise_first_long_cell(file, spec, limits)
-    _check_labels(file, spec, raw)
-    if len({cell.group for cell in raw}) > limits.groups:
-        widest = max(range(len(spec.sensitive)), key=lambda place: len({cell.group[place] for cell in raw}))
-        raise BadInput(
-            f"more than {limits.groups:,} groups; name columns that hold groups, not identifiers or measurements",
-            column=spec.sensitive[widest],
-        )
-    if any(cell.bad_weights for cell in raw):
-        raise_at_first(
-            file,
-            spec.columns["weight"],
-            _is_bad_weight,
-            f"a weight must be 0 or a number from {SMALLEST_WEIGHT:g} to {LARGEST_NUMBER:g}; found",
-        )
-    if any(cell.bad_scores for cell in raw):
-        _raise_first_bad_score(file, spec)
+def read_combination(row: Sequence[Any], plan: Plan, names: Sequence[str] | dict[str, str]) -> Combination:
+    """Return one row of the counting query: number, keys, totals."""
+    width = 1 + len(plan.keys)
+    return Combination(int(row[0]), tuple(row[1:width]), dict(zip(names, row[width:], strict=True)))
 
 
-def _is_bad_weight(text: str | None) -> bool:
-    number = read_number(text)
-    return number is None or (number != 0 and number < SMALLEST_WEIGHT)
+def convert(spec: AuditSpec, plan: Plan, found: Sequence[Combination]) -> tuple[Cells, dict[int, tuple[Any, ...]]]:
+    """Turn counted texts into cells, under the declared policy for missing values.
 
-
-def _raise_first_long_cell(file: TableFile, spec: AuditSpec, limits: Limits) -> NoReturn:
-    for row in iterate_rows(file, spec.used_columns):
-        for name, text in zip(spec.used_columns, row.cells, strict=True):
-            if text is not None and len(text) > limits.cell_characters:
-                raise_long_cell(name, row, limits)
-    raise BadInput(f"a cell has more than {limits.cell_characters:,} characters")
-
-
-def _raise_first_bad_score(file: TableFile, spec: AuditSpec) -> NoReturn:
-    low, high = spec.score_range or (-math.inf, math.inf)
-    range_text = "" if spec.score_range is None else f" from {low:g} to {high:g}"
-    raise_at_first(
-        file,
-        spec.columns["y_score"],
-        lambda text: (number := read_number(text)) is None or not low <= number <= high,
-        f"a score must be a finite number{range_text}; found",
-    )
-
-
-def _check_labels(file: TableFile, spec: AuditSpec, raw: list[RawCell]) -> None:
-    """Check that both label columns are full and hold two values, one of them the positive."""
-    found: set[str] = set()
-    for role, values in zip(
-        LABEL_ROLES,
-        ({cell.label for cell in raw}, {cell.prediction for cell in raw}),
-        strict=True,
-    ):
-        if None in values:
-            raise_at_first(
-                file,
-                spec.columns[role],
-                lambda text: text is None,
-                "the label is empty; give every row a label or leave the row out",
-            )
-        found |= {value for value in values if value is not None}
-    shown = ", ".join(repr(value[:40]) for value in sorted(found)[:10])
-    names = f"{spec.columns['y_true']}, {spec.columns['y_pred']}"
-    if spec.labels is not None and not found <= set(spec.labels):
-        for role in LABEL_ROLES:
-            _raise_unknown_label(file, spec.columns[role], spec.labels, found)
-    if len(found) > 2:
-        raise BadInput(f"a binary audit needs two labels, the file has {len(found):,}: {shown}", column=names)
-    if spec.positive_label not in found and spec.labels is None:
-        raise BadInput(
-            f"the positive label {spec.positive_label!r} never occurs; found {shown}. Write it as "
-            "it stands in the file, or list both labels under labels",
-            column=names,
-        )
-
-
-def _raise_unknown_label(file: TableFile, column: str, labels: tuple[str, ...], found: set[str]) -> None:
-    """Raise at the first label of this column that was not declared; return if there is none."""
-    for row in iterate_rows(file, (column,)):
-        if row.cells[0] not in labels:
-            raise BadInput(
-                f"the label {str(row.cells[0])[:60]!r} is not one of {labels[0]!r}, {labels[1]!r}",
-                column=column,
-                row=row.number,
-                line=row.line,
-            )
-
-
-def _check_ids(engine: duckdb.DuckDBPyConnection, file: TableFile, spec: AuditSpec) -> None:
-    """Check that every row has an id of its own, where an id column is named."""
-    if "id" not in spec.columns:
-        return
-    column = spec.columns["id"]
-    repeated = engine.execute(
-        f"SELECT {file.text(column)} AS id FROM {file.scan()} "  # noqa: S608
-        "GROUP BY id HAVING id IS NULL OR count(*) > 1 ORDER BY id NULLS FIRST LIMIT 1"
-    ).fetchall()
-    if not repeated:
-        return
-    if repeated[0][0] is None:
-        raise_at_first(file, column, lambda text: text is None, "the id is empty")
-    seen: set[str | None] = set()
-
-    def is_repeated(text: str | None) -> bool:
-        known = text in seen
-        seen.add(text)
-        return known
-
-    raise_at_first(file, column, is_repeated, "every row needs an id of its own; repeated:")
-
-
-def _convert(file: TableFile, spec: AuditSpec, raw: list[RawCell]) -> Cells:
-    """Turn counted texts into cells, under the declared policy for missing values."""
-    missing = [cell for cell in raw if None in cell.group]
-    rows_missing = sum(cell.count for cell in missing)
-    if missing and spec.missing is None:
-        place = next(number for number, value in enumerate(missing[0].group) if value is None)
-        raise BadInput(
-            f"{rows_missing:,} rows lack a sensitive value; say in the specification whether to "
-            'leave them out ("missing": "exclude") or to make them a group '
-            '("missing": "own_group")',
-            column=spec.sensitive[place],
-        )
-    if missing and spec.missing == "own_group":
-        for place, name in enumerate(spec.sensitive):
-            if any(cell.group[place] == MISSING_GROUP for cell in raw):
-                raise BadInput(
-                    f"has both empty cells and cells that say {MISSING_GROUP!r}; rename one",
-                    column=name,
-                )
-    is_left_out = spec.missing == "exclude"
-    used = [cell for cell in raw if not (is_left_out and None in cell.group)]
+    Returns
+    -------
+    (cells, number of a combination in use -> (group, label, prediction))
+    """
+    features = plan.places("feature")
+    matched = plan.places("matched")
+    unmatched = [part for part in found if matched and not part.keys[matched[0]]]
+    joined = [part for part in found if not (matched and not part.keys[matched[0]])]
+    missing = [part for part in joined if any(part.keys[place] is None for place in features)]
+    _check_missing(spec, features, joined, missing)
+    used = joined
+    if spec.missing == "exclude":
+        used = [part for part in joined if all(part.keys[place] is not None for place in features)]
     if not used:
         raise BadInput("every row lacks a sensitive value; nothing is left to audit")
-    rows = sum_cells(_convert_cell(cell, spec) for cell in used)
-    if not sum(cell.weight for cell in rows):
-        raise BadInput("all weights are zero", column=spec.columns.get("weight"))
-    left_out = (LeftOut(MISSING_REASON, rows_missing),) if missing and is_left_out else ()
-    return Cells(
+    classes = find_classes(spec, plan, used)
+    converted = {part.number: _convert_keys(spec, plan, part, classes) for part in used}
+    rows = sum_cells(_make_cell(part, *converted[part.number]) for part in used)
+    if "weight" in spec.columns and not sum(cell.weight for cell in rows):
+        raise BadInput("all weights are zero", column=spec.columns["weight"])
+    rows_missing = sum(part.rows for part in missing)
+    reasons = {
+        MISSING_REASON: rows_missing if spec.missing == "exclude" else 0,
+        UNMATCHED_REASON: sum(part.rows for part in unmatched),
+    }
+    cells = Cells(
         sensitive_features=spec.sensitive,
         positive_label=spec.positive_label,
         rows=rows,
         weighted="weight" in spec.columns,
-        rows_read=sum(cell.count for cell in raw),
+        rows_read=sum(part.rows for part in found),
         rows_missing=rows_missing,
-        left_out=left_out,
+        left_out=tuple(LeftOut(reason, number) for reason, number in reasons.items() if number),
+        task=spec.task,
+        classes=classes,
+        condition=spec.columns.get("condition"),
     )
+    return cells, converted
 
 
-def _convert_cell(cell: RawCell, spec: AuditSpec) -> Cell:
-    return Cell(
-        group=tuple(MISSING_GROUP if value is None else value for value in cell.group),
-        label=int(cell.label == spec.positive_label),
-        prediction=int(cell.prediction == spec.positive_label),
-        count=cell.count,
-        weight=cell.weight,
-        weight_squared=cell.weight_squared,
-    )
+def _check_missing(
+    spec: AuditSpec, features: Sequence[int], joined: Sequence[Combination], missing: Sequence[Combination]
+) -> None:
+    """Check that there is a policy for missing values, and that no value passes for a missing one."""
+    if missing and spec.missing is None:
+        rows = sum(part.rows for part in missing)
+        place = next(place for place in features if missing[0].keys[place] is None)
+        raise BadInput(
+            f"{rows:,} rows lack a sensitive value; say in the specification whether to "
+            'leave them out ("missing": "exclude") or to make them a group '
+            '("missing": "own_group")',
+            column=spec.sensitive[features.index(place)],
+        )
+    if missing and spec.missing == "own_group":
+        for number, place in enumerate(features):
+            if any(part.keys[place] == MISSING_GROUP for part in joined):
+                raise BadInput(
+                    f"has both empty cells and cells that say {MISSING_GROUP!r}; rename one",
+                    column=spec.sensitive[number],
+                )
 
 
-def _count_scores(engine: duckdb.DuckDBPyConnection, file: TableFile, spec: AuditSpec, cells: Cells) -> ScoreCounts:
-    """Count the distinct (group, label, score) of the rows in use."""
-    import numpy as np
+def find_classes(spec: AuditSpec, plan: Plan, used: Sequence[Combination]) -> tuple[str, ...]:
+    """Return the classes that label and prediction index."""
+    if spec.task == "multiclass" and spec.labels:
+        return spec.labels
+    places = [place for role in ("label", "prediction") for place in plan.places(role)]
+    found = sorted({str(part.keys[place]) for part in used for place in places if plan.keys[place].bins is None})
+    if spec.task == "multiclass":
+        return tuple(found)
+    if spec.positive_label:
+        others = [label for label in (spec.labels or found) if label != spec.positive_label]
+        return (others[0] if others else name_negative(spec.positive_label)), spec.positive_label
+    return ("not selected", "selected") if spec.task == "ranking" else ()
 
-    groups = sorted({cell.group for cell in cells.rows})
-    features = range(len(spec.sensitive))
-    names = ", ".join(f"g{place} VARCHAR" for place in features)
-    engine.execute(f"CREATE TEMP TABLE groups (number BIGINT, {names})")
-    marks = ", ".join("?" for _ in range(len(spec.sensitive) + 1))
-    engine.executemany(
-        f"INSERT INTO groups VALUES ({marks})",  # noqa: S608
-        [(number, *group) for number, group in enumerate(groups)],
-    )
-    texts = [file.text(name) for name in spec.sensitive]
-    if spec.missing == "own_group":
-        texts = [f"coalesce({text}, '{MISSING_GROUP}')" for text in texts]
-    columns = ", ".join(f"{text} AS s{place}" for place, text in enumerate(texts))
-    weight = file.number(spec.columns["weight"]) if "weight" in spec.columns else "1.0"
-    match = " AND ".join(f"s{place} = g{place}" for place in features)
-    query = (
-        "SELECT number, label, score, count(*) AS rows, fsum(w) AS weight, "  # noqa: S608
-        f"fsum(w * w) AS squared FROM (SELECT {columns}, "
-        f"({file.text(spec.columns['y_true'])} = ?)::BIGINT AS label, "
-        f"{file.number(spec.columns['y_score'])} AS score, {weight} AS w FROM {file.scan()}) "
-        f"JOIN groups ON {match} GROUP BY number, label, score"
-    )
-    result = engine.execute(query, [spec.positive_label]).fetchnumpy()
-    return ScoreCounts.create(
-        groups,
-        [np.asarray(result[name]) for name in ("number", "label", "score", "rows", "weight", "squared")],
-    )
+
+def _convert_keys(
+    spec: AuditSpec, plan: Plan, part: Combination, classes: tuple[str, ...]
+) -> tuple[tuple[str, ...], int, int]:
+    """Return (group, label, prediction) of a combination."""
+    group = [name_value(spec, number, part.keys[place]) for number, place in enumerate(plan.places("feature"))]
+    group += [str(part.keys[place]) for place in plan.places("condition")]
+    numbers = []
+    for role in ("label", "prediction"):
+        values = [(part.keys[place], plan.keys[place].bins is not None) for place in plan.places(role)]
+        if not values:
+            numbers.append(NO_LABEL)
+            continue
+        value, is_number = values[0]
+        numbers.append(int(value) if is_number else classes.index(str(value)))
+    return tuple(group), numbers[0], numbers[1]
+
+
+def _make_cell(part: Combination, group: tuple[str, ...], label: int, prediction: int) -> Cell:
+    weight = float(part.totals.get("weight", part.rows))
+    return Cell(group, label, prediction, part.rows, weight, float(part.totals.get("squared", part.rows)))

@@ -1,121 +1,313 @@
 """Check a prediction file before it is measured: what it is, which columns, is it text.
 
 Every cell is text. The only missing value is the empty cell; `NA`, `nan`, `01` and padded values
-are ordinary category names and stay as they are. CSV may be separated by commas, semicolons or
-tabs, with or without a byte order mark; Parquet is read with its values as text.
+are ordinary category names and stay as they are. CSV may be separated by commas, semicolons, tabs
+or bars, with or without a byte order mark, plain or gzipped; Parquet and Arrow are read with their
+values as text. One table may come in many files of the same columns.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
 import hashlib
-import io
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
 from audits.errors import BadInput
-from audits.spec import DELIMITERS, AuditSpec
-from audits.tables.engine import open_engine, quote_name, quote_text
-
-CHUNK = 1 << 20
-MAXIMUM_HEADER = 1 << 20
-LARGEST_NUMBER = 1e100
-"""Larger numbers are refused: their sums and squares would leave the range of a double."""
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-KNOWN_FORMATS = {
-    b"\x1f\x8b": "a gzip archive; unpack it first",
-    b"PK\x03\x04": "a zip archive or a spreadsheet; save the table as CSV or Parquet first",
-    b"\x28\xb5\x2f\xfd": "a zstd archive; unpack it first",
-    b"BZh": "a bzip2 archive; unpack it first",
-    b"\xfd7zXZ": "an xz archive; unpack it first",
-    b"ARROW1": "an Arrow file; save it as Parquet or CSV",
-    b"\x93NUMPY": "a NumPy array; save the table as CSV or Parquet",
-    b"\x80\x04": "a pickle, which is never opened; save the table as CSV or Parquet",
-    b"\x80\x05": "a pickle, which is never opened; save the table as CSV or Parquet",
-    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
-}
-PLAIN_TYPES = frozenset(
-    {"VARCHAR", "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
-    | {"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL"}
-    | {"DATE", "TIMESTAMP", "ENUM", "UUID"}
+from audits.spec import AuditSpec
+from audits.tables.arrow import ArrowScan
+from audits.tables.contents import ContentCheck, check_content
+from audits.tables.engine import MEMORY_LIMIT, THREADS, open_engine, quote_name, quote_text
+from audits.tables.formats import (
+    MAXIMUM_HEADER,
+    Kind,
+    Schema,
+    Sniffed,
+    check_columns,
+    check_size,
+    read_arrow_columns,
+    read_csv_schema,
+    read_parquet_schema,
+    sniff,
 )
+from audits.tables.limits import COMMAND_LINE_LIMITS, LARGEST_NUMBER, LIMITS, Limits, check_row_count
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = [
+    "COMMAND_LINE_LIMITS",
+    "LARGEST_NUMBER",
+    "LIMITS",
+    "Limits",
+    "Part",
+    "TableFile",
+    "check_row_count",
+    "open_table",
+    "read_predictions",
+    "read_table",
+]
+
+DEFERRED_BYTES = 4 << 20
+"""Smaller files are read at once; larger ones beside the engine's own reading."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a file may ask of the machine. Set by the operator, never by the submitter."""
+class Part:
+    """One file of a table. `rows` is known from metadata, or None."""
 
-    rows: int = 5_000_000
-    columns: int = 200
-    cell_characters: int = 1_024
-    groups: int = 2_000
-    row_groups: int = 1_000
-
-
-LIMITS = Limits()
+    path: Path
+    content: ContentCheck
+    rows: int | None = None
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """A file that was found readable. `delimiter` and `encoding` are those of CSV files."""
+    """A table that was found readable: one file, or several of the same columns.
 
-    path: Path
-    kind: Literal["csv", "parquet"]
+    `delimiter` and `encoding` are those of CSV files, `types` the engine's or Arrow's types of
+    other files. `used` are the columns that will be read, `view` the name of the table in an
+    engine that is handed the rows (Arrow). `sensitive` is a separate table with sensitive values.
+    """
+
+    parts: tuple[Part, ...]
+    kind: Kind
     columns: tuple[str, ...]
-    sha256: str
-    size: int
+    used: tuple[str, ...]
+    types: tuple[str, ...] | None = None
     delimiter: str | None = None
     encoding: str | None = None
+    is_compressed: bool = False
+    view: str = "arrow_rows"
+    sensitive: TableFile | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Return where the parts are."""
+        return tuple(part.path for part in self.parts)
+
+    @property
+    def path(self) -> Path:
+        """Return where the first part is."""
+        return self.parts[0].path
+
+    @property
+    def sha256(self) -> str:
+        """Return the digest of the file; of several files, the digest of their digests in order."""
+        digests = [part.content.result().sha256 for part in self.parts]
+        if len(digests) == 1:
+            return digests[0]
+        return hashlib.sha256("\n".join(digests).encode("ascii")).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all parts."""
+        return sum(part.path.stat().st_size for part in self.parts)
+
+    @property
+    def rows(self) -> int | None:
+        """Return the rows by the files' own account; None for text."""
+        counts = [part.rows for part in self.parts]
+        return None if None in counts else sum(rows for rows in counts if rows is not None)
+
+    def check_contents(self) -> None:
+        """Wait until every part is read from front to back; BadInput where it is not what it must be."""
+        for part in self.parts:
+            try:
+                part.content.result()
+            except BadInput as error:
+                raise name_part(self, part, error) from None
+        if self.sensitive is not None:
+            self.sensitive.check_contents()
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return digest and size of every part, for a passport."""
+        return [part.content.result()._asdict() | {"kind": self.kind} for part in self.parts]
 
     def scan(self) -> str:
-        """Return the SQL table function that reads the file with columns c0, c1, ... as text."""
-        location = quote_text(str(self.path))
+        """Return the SQL table function that reads the rows; CSV columns are c0, c1, ... as text."""
+        if self.kind == "arrow":
+            return quote_name(self.view)
+        locations = f"[{', '.join(quote_text(str(path)) for path in self.paths)}]"
         if self.kind == "parquet":
-            return f"read_parquet({location}, file_row_number=true)"
+            return f"read_parquet({locations}, file_row_number=true)"
         names = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(self.columns)))
-        delimiter = quote_text(self.delimiter or ",")
+        compression = "gzip" if self.is_compressed else "none"
         return (
-            f"read_csv({location}, header=true, auto_detect=false, strict_mode=true, "
-            f"null_padding=false, delim={delimiter}, quote='\"', escape='\"', nullstr='', "
+            f"read_csv({locations}, header=true, auto_detect=false, strict_mode=true, compression='{compression}', "
+            f"null_padding=false, delim={quote_text(self.delimiter or ',')}, quote='\"', escape='\"', nullstr='', "
             f"max_line_size={MAXIMUM_HEADER}, columns={{{names}}})"
         )
 
-    def text(self, column: str) -> str:
-        """Return the SQL expression for a column as text, NULL where the cell is empty."""
-        if self.kind == "parquet":
-            return f"nullif(CAST({quote_name(column)} AS VARCHAR), '')"
-        return f"c{self.columns.index(column)}"
+    def name(self, column: str, table: str = "") -> str:
+        """Return the SQL name of a column, in the type the file has it; `table` is its alias in the query."""
+        name = f"c{self.columns.index(column)}" if self.kind == "csv" else quote_name(column)
+        return f"{table}.{name}" if table else name
 
-    def number(self, column: str) -> str:
+    def text(self, column: str, table: str = "") -> str:
+        """Return the SQL expression for a column as text, NULL where the cell is empty."""
+        name = self.name(column, table)
+        return name if self.kind == "csv" else f"nullif(CAST({name} AS VARCHAR), '')"
+
+    def number(self, column: str, table: str = "") -> str:
         """Return the SQL expression for a column as a number, NULL where it is not one."""
-        if self.kind == "parquet":
-            return f"TRY_CAST({quote_name(column)} AS DOUBLE)"
-        return f"TRY_CAST({self.text(column)} AS DOUBLE)"
+        name = self.name(column, table)
+        # A bare cast of a CSV column is moved into the reader, where it fails instead of trying.
+        return f"TRY_CAST(nullif({name}, '') AS DOUBLE)" if self.kind == "csv" else f"TRY_CAST({name} AS DOUBLE)"
+
+
+def name_part(file: TableFile, part: Part, error: BadInput) -> BadInput:
+    """Return the error with the name of the part it is about, where there are several."""
+    if len(file.parts) == 1:
+        return error
+    message = f"{error.message} (in {part.path.name})"
+    return BadInput(message, column=error.column, row=error.row, line=error.line)
+
+
+@contextmanager
+def open_table(
+    file: TableFile, *, threads: int = THREADS, memory_limit: str = MEMORY_LIMIT
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the column engine for the files of a table and nothing else."""
+    tables = [file] if file.sensitive is None else [file, file.sensitive]
+    paths = [path for table in tables for path in table.paths]
+    with open_engine(paths, threads=threads, memory_limit=memory_limit) as engine:
+        for table in tables:
+            if table.kind == "arrow":
+                engine.register(table.view, ArrowScan(table.paths, table.used))
+        yield engine
 
 
 def read_table(
-    path: Path,
+    path: Path | Sequence[Path],
     required: tuple[str, ...],
     *,
     delimiter: str | None = None,
     encoding: str | None = None,
     limits: Limits = LIMITS,
+    deferred: bool = False,
 ) -> TableFile:
-    """Check one table file and describe it.
+    """Check a table in one or more files and describe it.
 
-    The whole file is read once to digest it and to find bytes that are not UTF-8.
+    Each file is read once to digest it and, where it is text, to find bytes that are not UTF-8.
 
     Parameters
     ----------
-    path : Path
-        The file.
+    path : Path or sequence of Path
+        The file, or files of the same format, columns and order of columns.
     required : tuple of str
         Columns that must be there, each exactly once.
     delimiter, encoding : str, optional
         As declared; found out where not given.
+    limits : Limits
+    deferred : bool
+        Large files are read by another thread: the caller must ask `check_contents` before it
+        trusts what it has read.
+
+    Raises
+    ------
+    BadInput
+        Naming the column, line or limit.
+    """
+    paths = [Path(path)] if isinstance(path, (str, Path)) else [Path(one) for one in path]
+    if not 1 <= len(paths) <= limits.parts:
+        raise BadInput(f"a table of {len(paths):,} files; 1 to {limits.parts:,} are read")
+    file: TableFile | None = None
+    for one in paths:
+        try:
+            found = _read_part(one.absolute(), required, delimiter, encoding, limits, deferred)
+            if file is None:
+                file = found
+            else:
+                _check_alike(file, found)
+                file = replace(file, parts=(*file.parts, *found.parts))
+        except BadInput as error:
+            if len(paths) == 1:
+                raise
+            raise BadInput(
+                f"{error.message} (in {one.name})", column=error.column, row=error.row, line=error.line
+            ) from None
+    if file is None:
+        raise BadInput("no file was given")
+    if file.rows is not None:
+        check_size(file.rows, required, limits)
+    return file
+
+
+def _read_part(
+    path: Path, required: tuple[str, ...], delimiter: str | None, encoding: str | None, limits: Limits, deferred: bool
+) -> TableFile:
+    """Check one file."""
+    sniffed = sniff(path)
+    content = check_content(
+        path,
+        is_text=sniffed.kind == "csv",
+        is_compressed=sniffed.is_compressed,
+        limits=limits,
+        deferred=deferred and path.stat().st_size > DEFERRED_BYTES,
+    )
+    if not deferred or path.stat().st_size <= DEFERRED_BYTES:
+        content.result()
+    schema = _read_schema(path, sniffed, required, delimiter, limits)
+    used_encoding = None
+    if sniffed.kind == "csv":
+        used_encoding = "utf-8-sig" if sniffed.has_mark else (encoding or "utf-8")
+    return TableFile(
+        parts=(Part(path, content, schema.rows),),
+        kind=sniffed.kind,
+        columns=schema.columns,
+        used=required,
+        types=schema.types,
+        delimiter=schema.delimiter,
+        encoding=used_encoding,
+        is_compressed=sniffed.is_compressed,
+    )
+
+
+def _read_schema(
+    path: Path, sniffed: Sniffed, required: tuple[str, ...], delimiter: str | None, limits: Limits
+) -> Schema:
+    if sniffed.kind == "parquet":
+        return read_parquet_schema(path, required, limits)
+    if sniffed.kind == "arrow":
+        return read_arrow_columns(path, required, limits)
+    schema = read_csv_schema(path, required, delimiter, is_compressed=sniffed.is_compressed)
+    check_columns(schema.columns, required, limits)
+    return schema
+
+
+def _check_alike(first: TableFile, other: TableFile) -> None:
+    """Check that a further part has the format and the columns of the first."""
+    for what, one, two in (
+        ("format", (first.kind, first.is_compressed), (other.kind, other.is_compressed)),
+        ("delimiter", first.delimiter, other.delimiter),
+        ("columns", first.columns, other.columns),
+    ):
+        if one != two:
+            raise BadInput(f"differs from {first.path.name} in its {what}; the parts of a table must be alike")
+    if first.types != other.types and first.types is not None and other.types is not None:
+        place = next(number for number, kind in enumerate(first.types) if kind != other.types[number])
+        raise BadInput(
+            f"has the type {other.types[place][:60]}, in {first.path.name} {first.types[place][:60]}; "
+            "the parts of a table must be alike",
+            column=first.columns[place],
+        )
+
+
+def read_predictions(
+    path: Path | Sequence[Path], spec: AuditSpec, *, sensitive: Path | None = None, limits: Limits = LIMITS
+) -> TableFile:
+    """Check a prediction file, or the files of one table, against the specification of an audit.
+
+    Parameters
+    ----------
+    path : Path or sequence of Path
+        Local files; nothing is fetched from elsewhere.
+    spec : AuditSpec
+    sensitive : Path, optional
+        The separate file with sensitive values, where the specification names one.
     limits : Limits
 
     Raises
@@ -123,150 +315,24 @@ def read_table(
     BadInput
         Naming the column, line or limit.
     """
-    path = Path(path).absolute()
-    with path.open("rb") as stream:
-        start = stream.read(8)
-    if not start:
-        raise BadInput("the file is empty; submit a table with a header and rows")
-    for magic, name in KNOWN_FORMATS.items():
-        if start.startswith(magic):
-            raise BadInput(f"the file is {name}")
-    is_parquet = start.startswith(b"PAR1")
-    sha256, size = _digest(path, as_text=not is_parquet)
-    if is_parquet:
-        columns = _read_parquet_schema(path, required, limits)
-        return TableFile(path, "parquet", columns, sha256, size)
-    has_mark = start.startswith(BYTE_ORDER_MARK)
-    columns, found = _read_header(path, required, delimiter)
-    _check_columns(columns, required, limits)
-    used_encoding = "utf-8-sig" if has_mark else (encoding or "utf-8")
-    return TableFile(path, "csv", columns, sha256, size, found, used_encoding)
-
-
-def _digest(path: Path, *, as_text: bool) -> tuple[str, int]:
-    """Return (sha256, bytes) of the file; for text, check that it is UTF-8 without NUL."""
-    digest = hashlib.sha256()
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    size = lines = pending = 0
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            if as_text:
-                _check_text(decoder, chunk, size, lines, pending)
-                lines += chunk.count(b"\n")
-                pending = len(decoder.getstate()[0])
-            size += len(chunk)
-    if as_text and pending:
-        raise BadInput(f"the file ends inside a UTF-8 character (byte {size:,}); save it again")
-    return digest.hexdigest(), size
-
-
-def _check_text(decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, lines: int, pending: int) -> None:
-    """Check one chunk that starts at byte `offset` after `lines` line ends."""
-    try:
-        decoder.decode(chunk)
-    except UnicodeDecodeError as error:
-        place = max(error.start - pending, 0)
-        line = lines + chunk[:place].count(b"\n") + 1
-        byte = offset + error.start - pending
-        raise BadInput(
-            f"not UTF-8 text: byte {byte:,} (counted from 0) is 0x{error.object[error.start]:02x}; "
-            "save the file with the encoding UTF-8",
-            line=line,
-        ) from None
-    place = chunk.find(b"\x00")
-    if place >= 0:
-        line = lines + chunk[:place].count(b"\n") + 1
-        raise BadInput(f"byte {offset + place:,} is a NUL character; this is not a text table", line=line)
-
-
-def _read_header(path: Path, required: tuple[str, ...], delimiter: str | None) -> tuple[tuple[str, ...], str]:
-    """Return (columns, delimiter) from the first record of a CSV file."""
-    with path.open("r", encoding="utf-8-sig", newline="") as stream:
-        start = stream.read(MAXIMUM_HEADER)
-    if not start.strip("\r\n"):
-        raise BadInput("the file has no header; the first line must name the columns")
-    best: tuple[tuple[str, ...], str] = ((), ",")
-    for candidate in (delimiter,) if delimiter else DELIMITERS:
-        try:
-            header = tuple(next(csv.reader(io.StringIO(start, newline=""), delimiter=candidate)))
-        except csv.Error:
-            continue
-        if all(name in header for name in required):
-            return header, candidate
-        best = max(best, (header, candidate), key=lambda found: len(found[0]))
-    return best
-
-
-def _check_columns(columns: tuple[str, ...], required: tuple[str, ...], limits: Limits) -> None:
-    """Check the header: not too wide, no column twice, every required column there."""
-    if len(columns) > limits.columns:
-        raise BadInput(
-            f"the table has {len(columns):,} columns, at most {limits.columns:,} are read; "
-            "leave out columns the audit does not use"
-        )
-    for index, name in enumerate(columns):
-        if name in columns[:index]:
-            raise BadInput("the header names this column twice; rename one", column=name[:100])
-    for name in required:
-        if name not in columns:
-            found = ", ".join(repr(column[:60]) for column in columns[:20])
-            raise BadInput(f"not in the file; its columns are {found}", column=name)
-
-
-def _read_parquet_schema(path: Path, required: tuple[str, ...], limits: Limits) -> tuple[str, ...]:
-    """Check the metadata of a Parquet file and return its columns."""
-    import duckdb
-
-    location = quote_text(str(path))
-    try:
-        with open_engine(path) as engine:
-            rows, groups = engine.execute(
-                f"SELECT num_rows, num_row_groups FROM parquet_file_metadata({location})"  # noqa: S608
-            ).fetchall()[0]
-            schema = engine.execute(f"DESCRIBE SELECT * FROM read_parquet({location})").fetchall()  # noqa: S608
-    except duckdb.Error:
-        raise BadInput("the file starts like Parquet but cannot be read; write it again") from None
-    columns = tuple(row[0] for row in schema)
-    _check_columns(columns, required, limits)
-    check_row_count(rows, limits)
-    if groups > limits.row_groups:
-        raise BadInput(
-            f"the file has {groups:,} row groups, at most {limits.row_groups:,} are read; "
-            "write it with larger row groups"
-        )
-    for name, kind, *_ in schema:
-        if name in required and not _is_plain(kind):
-            raise BadInput(f"has the type {kind[:60]}; only plain values are read", column=name)
-    return columns
-
-
-def _is_plain(kind: str) -> bool:
-    """Tell whether the engine's type name stands for one plain value per cell."""
-    is_nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "LIST"))
-    return not is_nested and kind.split("(")[0].split(" ")[0] in PLAIN_TYPES
-
-
-def check_row_count(rows: int, limits: Limits) -> None:
-    """Raise where a table has no rows or too many."""
-    if rows == 0:
-        raise BadInput("the table has a header but no rows")
-    if rows > limits.rows:
-        raise BadInput(f"the table has {rows:,} rows, at most {limits.rows:,} are read")
-
-
-def read_predictions(path: Path, spec: AuditSpec, *, limits: Limits = LIMITS) -> TableFile:
-    """Check a prediction file against the specification of an audit.
-
-    Raises
-    ------
-    BadInput
-        Naming the column, line or limit.
-    """
-    return read_table(
+    file = read_table(
         path,
         spec.used_columns,
         delimiter=spec.delimiter,
         encoding=spec.encoding,
         limits=limits,
+        deferred=True,
     )
+    if spec.sensitive_file is None:
+        if sensitive is not None:
+            raise BadInput("a file with sensitive values was given; the specification names none", column="sensitive")
+        return file
+    if sensitive is None:
+        raise BadInput("the specification names a file with sensitive values; bring it", column="sensitive_file")
+    required = (spec.sensitive_file.id, *(feature.name for feature in spec.joined))
+    try:
+        other = read_table(sensitive, required, limits=limits)
+    except BadInput as error:
+        message = f"{error.message} (in the file with sensitive values)"
+        raise BadInput(message, column=error.column, row=error.row, line=error.line) from None
+    return replace(file, sensitive=replace(other, view="sensitive_rows"))

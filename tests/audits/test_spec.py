@@ -6,13 +6,18 @@ from typing import Any
 import pytest
 
 from audits.errors import BadInput
-from audits.spec import AuditSpec, Criterion, ProxyColumn, SensitiveFeature, SensitiveFile, check_spec, name_bins
+from audits.spec import (
+    AuditSpec,
+    Criterion,
+    ProxyColumn,
+    SensitiveFeature,
+    SensitiveFile,
+    check_spec,
+    list_available_metrics,
+    name_bins,
+)
 from tests.audits.samples import SPEC, find_devset, needs_devset
 
-LABEL_METRICS = (
-    "selection_rate", "base_rate", "tpr", "fnr", "fpr", "tnr", "precision", "npv", "accuracy", "f1",
-    "balanced_accuracy",
-)  # fmt: skip
 SCORE_ONLY = {"y_score": "s"}
 JOINED = [{"column": "race", "from": "sensitive_file"}]
 FROM_FILE = {"columns": {"y_true": "y", "y_pred": "p", "id": "i"}, "sensitive": JOINED}
@@ -27,8 +32,14 @@ def test_check_spec_fills_in_what_is_not_said() -> None:
         columns={"y_true": "y_true", "y_pred": "y_pred"},
         positive_label="1",
         features=(SensitiveFeature("group"),),
-        metrics=LABEL_METRICS,
+        metrics=list_available_metrics("binary", SPEC["columns"]),
     )
+
+
+def test_what_can_be_measured_depends_on_the_columns() -> None:
+    labels, scored = check_spec(SPEC).metrics, check_spec({**SPEC, "columns": SCORED}).metrics
+    assert {"selection_rate", "tpr", "f1"} <= set(labels)
+    assert {"auc", "mean_score"} == {"auc", "mean_score"} & set(scored) - set(labels)
 
 
 def test_check_spec_reads_every_key() -> None:

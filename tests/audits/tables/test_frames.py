@@ -65,7 +65,8 @@ def test_cells_keep_every_category_name_as_it_stands(tmp_path: Path) -> None:
         (b"group,y_true,y_pred\na,yes,no\n", "'1' never occurs; found 'no', 'yes'", ("y_true, y_pred", None, None)),
         (b"group,y_true,y_pred\na,1,1\n,0,1\n,1,1\n", "2 rows lack a sensitive value", ("group", None, None)),
         (b"group,y_true,y_pred\n" + b"x" * 2000 + b",1,1\n", "more than 1,024 characters", ("group", 1, 2)),
-        (gzip.compress(PLAIN.encode()), "gzip", (None, None, None)),
+        (gzip.compress(PLAIN.encode())[:-12], "damaged or cut short", (None, None, None)),
+        (gzip.compress(b"PAR1 and more"), "does not hold a text table", (None, None, None)),
         (b"PK\x03\x04rest", "spreadsheet", (None, None, None)),
         (b"\x93NUMPY rest", "NumPy", (None, None, None)),
         (b"\x80\x04\x95 rest", "never opened", (None, None, None)),
@@ -125,7 +126,7 @@ def test_declared_labels_may_lack_the_positive_one(tmp_path: Path) -> None:
 
 def test_a_label_that_was_not_declared_is_named_with_its_row(tmp_path: Path) -> None:
     content = "group,y_true,y_pred\na,0,0\nb,0,maybe\n"
-    with pytest.raises(BadInput, match="the label 'maybe' is not one of") as caught:
+    with pytest.raises(BadInput, match="the label is not one of '0', '1': 'maybe'") as caught:
         reduce_text(tmp_path, content, labels=["0", "1"])
     assert (caught.value.column, caught.value.row, caught.value.line) == ("y_pred", 2, 3)
 
