@@ -11,6 +11,7 @@ from audits.charts.errors import error_charts
 from audits.charts.explanation import explanation_charts
 from audits.charts.frame import THEMES, Chart, Theme, to_svg
 from audits.charts.grids import grid_charts
+from audits.charts.quality import quality_charts
 from audits.charts.scores import score_charts
 
 __all__ = ["CHARTS", "THEMES", "Chart", "Theme", "audit_charts", "bias_charts", "explanation_charts", "to_svg"]
@@ -25,5 +26,6 @@ def audit_charts(result: Mapping[str, Any], theme: Theme = "light") -> list[Char
 CHARTS: Mapping[str, Callable[[Mapping[str, Any], Theme], list[Chart]]] = {
     "bias_audit": audit_charts,
     "explanation": explanation_charts,
+    "data_quality": quality_charts,
 }
 """What draws the result of each kind of evaluation."""
