@@ -15,6 +15,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.text import slugify
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from governance import runner
 from governance.canonical import canonical_bytes
@@ -22,7 +23,9 @@ from governance.dossier import Dossier
 from governance.dossier_items import EvaluationItem, Measure
 from governance.findings import Area, Finding, FindingStatus
 from governance.gate import GateDecision
+from governance.leading_metrics import leading_metrics
 from governance.lineage_graph import draw
+from governance.metric_titles import title_of_metric
 from governance.models import Checkpoint, Evaluation, EvaluationKind, Release
 from governance.reports.log_proof import prove_history
 from governance.reports.pdf import Attached, render_pdf
@@ -36,10 +39,18 @@ PRINTED_DISPARITIES = (
     "equal_opportunity_difference",
     "predictive_parity_difference",
     "accuracy_difference",
+    "balanced_accuracy_difference",
+    "mean_error_difference",
+    "mae_difference",
+    "mae_ratio",
+    "mean_score_difference",
 )
+PRINTED_COLUMNS = 4
+"""More metrics beside each other cannot be read on a page."""
 # Parts of a result that speak of single rows or of cells small enough to point at a person. They stay in the portal.
 WITHHELD = frozenset({"cells", "sample", "local", "worst_row", "first_misses"})
-SINGLE_ROW_CHARTS = "local-"
+LEFT_TO_THE_PORTAL = ("local-", "dependence-")
+"""Charts whose points are single rows."""
 STATUS_ORDER = [
     FindingStatus.NOT_MET,
     FindingStatus.MISSING,
@@ -69,11 +80,43 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class RateRow:
+    """One group in the table of a grouping; a group too small to judge is named and withheld."""
+
+    population: str
+    n: int
+    is_withheld: bool
+    numbers: tuple[tuple[float | None, Any], ...]
+
+
+@dataclass(frozen=True)
 class AuditSection:
     item: EvaluationItem
     spec: dict[str, Any]
     result: dict[str, Any]
     figures: tuple[Figure, ...]
+
+    @property
+    def columns(self) -> list[Any]:
+        """The titles of the metrics that are printed for each group."""
+        return [title_of_metric(name) for name in leading_metrics(self.result, PRINTED_COLUMNS)]
+
+    @property
+    def rate_tables(self) -> list[tuple[str, list[RateRow]]]:
+        """For each feature and combination its name and its rows; everybody comes first in the first."""
+        names = leading_metrics(self.result, PRINTED_COLUMNS)
+        everybody = self.result["overall"] | {"population": str(_("All rows")), "below_minimum_size": False}
+        tables = [
+            (" and ".join(grouping["sensitive"]), [_rate_row(group, names) for group in grouping["by_group"]])
+            for grouping in self.result["groupings"]
+        ]
+        tables[0][1].insert(0, _rate_row(everybody, names))
+        return tables
+
+    @property
+    def leading_measures(self) -> list[Measure]:
+        """What was measured about all rows together, for kinds that have no groups."""
+        return [measure for measure in self.item.measures if measure.population == "overall"]
 
     @property
     def disparities(self) -> list[Measure]:
@@ -83,6 +126,11 @@ class AuditSection:
             for measure in self.item.measures
             if measure.metric in PRINTED_DISPARITIES and measure.population.startswith("by ")
         ]
+
+
+def _rate_row(group: dict[str, Any], names: Iterable[str]) -> RateRow:
+    numbers = tuple((group.get(name), group["intervals"].get(name)) for name in names)
+    return RateRow(group["population"], group["n"], group["below_minimum_size"], numbers)
 
 
 def make(
@@ -95,7 +143,7 @@ def make(
     html = render_to_string(TEMPLATE, context)
     attached = (
         Attached("dossier.json", "The dossier whose digest was signed", canonical_bytes(dossier.document)),
-        *_attached_results([*context["audits"], *context["explanations"]]),
+        *_attached_results([*context["audits"], *context["explanations"], *context["qualities"]]),
     )
     rendered = render_pdf(
         html, identifier=dossier.digest.removeprefix("sha256:")[:32], made_at=dossier.as_of, attached=attached
@@ -119,6 +167,7 @@ def build_context(dossier: Dossier, decision: GateDecision, checkpoint: Checkpoi
         "lineage_picture": _as_data_uri(draw(dossier)),
         "audits": _audit_sections(dossier, EvaluationKind.BIAS_AUDIT),
         "explanations": _audit_sections(dossier, EvaluationKind.EXPLANATION),
+        "qualities": _audit_sections(dossier, EvaluationKind.DATA_QUALITY, EvaluationKind.REPRODUCTION),
         "releases": Release.objects.filter(version=dossier.version_id).select_related("promoted_by"),
         "proof": prove_history(dossier.version_id, checkpoint),
         "log_indexes": {item.id: item.log_index for item in dossier.evidence},
@@ -144,8 +193,8 @@ def _matrix(dossier: Dossier, decision: GateDecision) -> list[dict[str, Any]]:
     return rows
 
 
-def _audit_sections(dossier: Dossier, kind: str) -> list[AuditSection]:
-    items = {item.id: item for item in dossier.evaluations if item.kind == kind and item.result_digest}
+def _audit_sections(dossier: Dossier, *kinds: str) -> list[AuditSection]:
+    items = {item.id: item for item in dossier.evaluations if item.kind in kinds and item.result_digest}
     sections = []
     for evaluation in Evaluation.objects.filter(pk__in=items).order_by("pk"):
         figures = tuple(
@@ -157,7 +206,7 @@ def _audit_sections(dossier: Dossier, kind: str) -> list[AuditSection]:
                 tuple(tuple(row) for row in chart.table_rows),
             )
             for chart in runner.charts(evaluation, "print")
-            if not chart.name.startswith(SINGLE_ROW_CHARTS)
+            if not chart.name.startswith(LEFT_TO_THE_PORTAL)
         )
         sections.append(AuditSection(items[evaluation.pk], evaluation.spec, json.loads(evaluation.result), figures))
     return sections

@@ -7,18 +7,11 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from governance.leading_metrics import leading_metrics
 from governance.metric_titles import title_of_metric
 from portal.pages.results.numbers import Number, read_number
 from portal.pages.results.verdicts import present_verdicts
 
-# The metrics a reviewer reads first, by task; the result document holds all of them.
-RATES: dict[str, tuple[str, ...]] = {
-    "binary": ("selection_rate", "tpr", "fpr", "precision", "accuracy", "auc", "calibration_error"),
-    "ranking": ("selection_rate", "tpr", "precision", "mean_score"),
-    "multiclass": ("accuracy", "balanced_accuracy"),
-    "regression": ("mean_error", "mae", "rmse", "r2"),
-    "scoring": ("mean_score", "auc", "brier", "calibration_error"),
-}
 DIFFERS = 1e-12
 
 
@@ -67,7 +60,7 @@ def _slug(features: list[str]) -> str:
 
 
 def present_bias_audit(result: dict[str, Any]) -> dict[str, Any]:
-    rates = [name for name in RATES[result["task"]] if name in result["overall"]]
+    rates = leading_metrics(result)
     overall = _read_group(result["overall"] | {"population": str(_("Everybody"))}, rates)
     return {
         "verdicts": present_verdicts(result.get("verdicts", [])),
