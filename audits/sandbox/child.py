@@ -91,10 +91,15 @@ class Child:
                     ask_at = now + ASK_SECONDS
                     if is_cancelled():
                         raise JobCancelled
-                if self.news is not None and now >= tell_at:
+                if now >= tell_at:
                     tell_at = now + TURN_SECONDS
-                    news, self.news = self.news, None
-                    progress(*news)
+                    self._pass_on_news(progress)
+        self._pass_on_news(progress)
+
+    def _pass_on_news(self, progress: Progress) -> None:
+        news, self.news = self.news, None
+        if news is not None:
+            progress(*news)
 
     def _take_answer(self, data: bytes) -> None:
         self.answer += data

@@ -26,7 +26,7 @@ SHORT = JobLimits(seconds=2.0)
 
 def list_children() -> list[str]:
     """Sandboxed processes of this machine that this process started, by the file they run."""
-    listed = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-wweo", "ppid,args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listed.splitlines() if line.split()[0] == str(os.getpid()) and "job.py" in line]
 
 
@@ -136,32 +136,32 @@ def test_cancelled_job_is_dead_within_two_seconds() -> None:
     assert list_children() == []
 
 
-def test_child_dies_with_the_thread_that_waits_for_it() -> None:
+def find_sandboxed(parent: int) -> list[int]:
+    """The processes of a sandboxed child of `parent`, the child itself last."""
+    listed = subprocess.run(["ps", "-wweo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(maxsplit=2) for line in listed.splitlines()[1:]]
+    family = {str(parent)}
+    for _ in range(6):
+        family |= {pid for pid, above, _ in rows if above in family}
+    return [int(pid) for pid, _, command in rows if pid in family and "job.py" in command and "-B" in command]
+
+
+def test_child_dies_with_the_process_that_waits_for_it() -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from audits.sandbox.sandbox import run_job\n"
-        "run_job('probe', {}, {'name': 'hang'})"
+        "from audits.sandbox import sandbox\n"
+        "sandbox._held.append(True)\n"
+        "sandbox.run_job('probe', {}, {'name': 'hang'})"
     )
-    root = str(Path(walls.PACKAGE).parent)
-    parent = subprocess.Popen([sys.executable, "-c", script, root])
-    find = ["ps", "-eo", "pid,ppid,args"]
-
-    def list_sandboxed() -> list[str]:
-        lines = subprocess.run(find, capture_output=True, text=True, check=True).stdout.splitlines()
-        tree = {line.split()[0]: line.split()[1] for line in lines[1:]}
-        family = {str(parent.pid)}
-        for _ in range(6):
-            family |= {pid for pid, above in tree.items() if above in family}
-        return [line.split()[0] for line in lines if line.split()[0] in family and "-B" in line and "job.py" in line]
-
-    until = time.monotonic() + 20
-    while not (born := list_sandboxed()) and time.monotonic() < until:
-        time.sleep(0.1)
-    time.sleep(0.5)
-    born = list_sandboxed()
-    assert born
-    parent.kill()
-    parent.wait()
+    parent = subprocess.Popen([sys.executable, "-c", script, str(walls.PACKAGE.parent)])
+    until = time.monotonic() + 30
+    try:
+        while len(born := find_sandboxed(parent.pid)) < 3 and time.monotonic() < until:
+            time.sleep(0.1)
+    finally:
+        parent.kill()
+        parent.wait()
+    assert len(born) >= 3
     while any(Path(f"/proc/{pid}").exists() for pid in born) and time.monotonic() < until:
         time.sleep(0.05)
     assert [pid for pid in born if Path(f"/proc/{pid}").exists()] == []
