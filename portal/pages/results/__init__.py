@@ -10,12 +10,14 @@ from typing import Any
 from governance import runner
 from governance.models import Evaluation, EvaluationKind, WorkStatus
 from portal.pages.results.bias_audits import present_bias_audit
+from portal.pages.results.data_quality import present_data_quality
 from portal.pages.results.explanations import present_explanation
 from portal.pages.results.reproductions import present_reproduction
 
 PRESENT: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     EvaluationKind.BIAS_AUDIT: present_bias_audit,
     EvaluationKind.EXPLANATION: present_explanation,
+    EvaluationKind.DATA_QUALITY: present_data_quality,
     EvaluationKind.REPRODUCTION: present_reproduction,
 }
 """What the template of each kind (``evaluations/_<kind>.html``) is given, from the result document."""

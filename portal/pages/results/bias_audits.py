@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from governance.leading_metrics import leading_metrics
+from governance.leading_metrics import leading_metrics, order_disparities
 from governance.metric_titles import title_of_metric
 from portal.pages.results.numbers import Number, read_number
 from portal.pages.results.verdicts import present_verdicts
@@ -77,7 +77,7 @@ def _read_grouping(item: dict[str, Any], rates: list[str]) -> GroupingView:
         " & ".join(item["sensitive"]),
         _slug(item["sensitive"]),
         tuple(_read_group(group, rates) for group in item["by_group"]),
-        tuple(_read_disparity(name, item, reading) for name in item["disparities"]),
+        tuple(_read_disparity(name, item, reading) for name in order_disparities(item["disparities"])),
     )
 
 
