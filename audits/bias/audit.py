@@ -202,9 +202,10 @@ def _measure_everybody(cells: Cells, settings: Settings) -> Group:
 
 
 def run_bias_audit(
-    path: Path,
+    path: Path | Sequence[Path],
     spec: Mapping[str, Any],
     *,
+    sensitive: Path | None = None,
     limits: Limits = LIMITS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -212,10 +213,12 @@ def run_bias_audit(
 
     Parameters
     ----------
-    path : Path
-        CSV or Parquet.
+    path : Path or sequence of Path
+        Local CSV (plain or gzip), Parquet or Arrow; several files are the parts of one table.
     spec : mapping
         The JSON document checked by `spec.check_spec`.
+    sensitive : Path, optional
+        The separate file with sensitive values, where the specification names one.
     limits : Limits
         What the file may ask of the machine.
     progress : callable, optional
@@ -235,10 +238,18 @@ def run_bias_audit(
     report = progress or _ignore_progress
     checked = check_spec(dict(spec))
     report(0.0, "checking the file")
-    file = read_predictions(Path(path), checked, limits=limits)
+    file = read_predictions(path, checked, sensitive=sensitive, limits=limits)
+    return audit_table(file, checked, limits=limits, progress=report)
+
+
+def audit_table(
+    file: TableFile, spec: AuditSpec, *, limits: Limits = LIMITS, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Audit a table that was found readable; as `run_bias_audit`."""
+    report = progress or _ignore_progress
     report(0.3, "counting")
-    cells = reduce_to_cells(file, checked, limits=limits)
-    return audit_cells(cells, checked, describe_run(file, checked.seed), table=file, progress=report)
+    cells = reduce_to_cells(file, spec, limits=limits)
+    return audit_cells(cells, spec, describe_run(file, spec.seed), table=file, progress=report)
 
 
 def audit_cells(

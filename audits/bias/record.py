@@ -56,10 +56,15 @@ def digest_file(path: Path) -> str:
 
 def describe_run(file: TableFile, seed: int) -> dict[str, Any]:
     """Return the passport of a result: what went in and what computed it."""
+    source: dict[str, Any] = {"sha256": file.sha256, "bytes": file.size, "kind": file.kind}
+    if len(file.parts) > 1:
+        source["parts"] = file.describe()
+    if file.sensitive is not None:
+        source["sensitive_file"] = file.sensitive.describe()[0]
     return {
         "seed": seed,
         "versions": versions(),
-        "input": {"sha256": file.sha256, "bytes": file.size, "kind": file.kind},
+        "input": source,
         "delimiter": file.delimiter,
         "encoding": file.encoding,
     }
