@@ -82,6 +82,26 @@ class JudgementVerbs(Transport):
         """Have submitted SHAP values checked for additivity on every row, or recomputed from a model document."""
         return self.request_evaluation("explanation", version, attributions, spec, **options)
 
+    def request_quality(
+        self,
+        version: Version,
+        table: Evidence,
+        spec: Mapping[str, Any] | None = None,
+        *,
+        training: Evidence | None = None,
+        source: Evidence | None = None,
+        **options: Any,
+    ) -> Evaluation:
+        """Have a submitted table profiled: every dimension of its quality as a number.
+
+        ``spec`` declares columns, key, label, rules, population shares and expectations; nothing has to be said.
+        Rows of ``training`` data that stand in the table too are counted as leakage, cells are compared with
+        ``source`` as ``spec["source"]`` says.
+        """
+        given = {"training": training, "source": source}
+        inputs = {role: evidence for role, evidence in given.items() if evidence is not None}
+        return self.request_evaluation("data_quality", version, table, spec or {}, inputs=inputs, **options)
+
     def request_reproduction(
         self, version: Version, report: Evidence, spec: Mapping[str, Any] | None = None, **options: Any
     ) -> Evaluation:
