@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from governance import runner
 from governance.models import Evaluation
 from tests import cast
 from tests.portal.pages.browsing import browse, text_of
@@ -125,3 +126,58 @@ def test_what_cannot_be_read_is_told_at_its_field(changes, words, version, predi
     answer = ask(version, developer, audit_post(version, predictions, **changes))
     assert (answer.status_code, Evaluation.objects.count()) == (400, 0)
     assert words in text_of(answer)
+
+
+def make_conditions() -> bytes:
+    """200 rows twice, undisturbed and blurred; blurring turns every tenth prediction of a woman."""
+    rows = ["row_id,condition,sex,zip,y_true,y_pred,score"]
+    for condition in ("none", "blur"):
+        for number in range(200):
+            sex = "female" if number % 2 else "male"
+            label = number % 3 == 0
+            turned = condition == "blur" and sex == "female" and number % 5 == 1
+            predicted = label != turned
+            score = 0.9 if predicted else 0.1
+            rows.append(f"{number},{condition},{sex},{number % 4},{label:d},{predicted:d},{score}")
+    return "\n".join(rows).encode()
+
+
+def test_losses_proxies_and_advice_are_read_on_the_page(version, developer) -> None:
+    evidence = cast.submit(version, "predictions", by=developer, file=[make_conditions()], file_name="p.csv")
+    document = {
+        "task": "binary",
+        "columns": {
+            "y_true": "y_true",
+            "y_pred": "y_pred",
+            "y_score": "score",
+            "condition": "condition",
+            "cluster": "row_id",
+        },
+        "positive_label": "1",
+        "sensitive": ["sex"],
+        "baseline_condition": "none",
+        "proxies": ["zip"],
+        "advice": True,
+        "criteria": [
+            {"metric": "accuracy_loss", "population": "condition=blur", "comparator": "at_most", "threshold": 0.5},
+            {"metric": "accuracy", "population": "overall", "comparator": "at_least", "threshold": 0.99},
+        ],
+    }
+    client = browse(developer)
+    ask(version, developer, audit_post(version, evidence, document=json.dumps(document)))
+    evaluation = Evaluation.objects.get()
+    runner.run(evaluation.pk)
+    evaluation.refresh_from_db()
+    assert evaluation.failure == ""
+    page = text_of(client.get(f"/evaluations/{evaluation.pk}/"))
+    for words in (
+        "Losses under conditions",
+        "Who loses most",
+        "sex=female",
+        "Possible proxies",
+        "What other thresholds would give",
+        "nothing of this was applied",
+        "Criteria of this specification",
+    ):
+        assert words in page
+    assert {row["verdict"] for row in json.loads(evaluation.result)["verdicts"]} >= {"met"}
