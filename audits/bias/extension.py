@@ -7,6 +7,8 @@ from typing import Any
 
 from audits.bias.advice import advise
 from audits.bias.measures import Measure
+from audits.bias.proxies import check_proxies
+from audits.bias.proxy_rows import read_proxy_rows
 from audits.bias.robustness import Measuring, keep_undisturbed, measure_robustness
 from audits.bias.verdicts import find_absent, judge_criteria, mark_incomplete
 from audits.counting.cells import Cells
@@ -54,6 +56,11 @@ def extend_result(
     if spec.advice:
         progress(0.9, "looking for what would help")
         document["advice"] = advise(undisturbed, subsets, spec.criteria)
+    if spec.proxies:
+        progress(0.92, "looking for proxies")
+        rows = None if table is None else read_proxy_rows(table, spec)
+        document["proxies"], measures = check_proxies(rows, spec)
+        found += measures
     progress(0.95, "judging the criteria")
     absent = find_absent(spec.declared_groups, _find_present(undisturbed))
     found = mark_incomplete(found, absent)
