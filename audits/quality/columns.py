@@ -9,8 +9,6 @@ from typing import Any, Literal
 
 from audits.quality.staging import Staged
 
-BATCH = 50
-"""Columns counted in one pass; a wide table takes several."""
 FREE_TEXT = r"(\pL[^ ]* +){{5}}\pL"
 """Six words in a row, each beginning with a letter."""
 SHORTEST_FREE_TEXT = 11
@@ -118,8 +116,8 @@ def count_columns(table: Staged, columns: Sequence[str]) -> dict[str, ColumnCoun
         Column -> counts, in the order given.
     """
     found: dict[str, ColumnCounts] = {}
-    for start in range(0, len(columns), BATCH):
-        batch = columns[start : start + BATCH]
+    for start in range(0, len(columns), table.batch):
+        batch = columns[start : start + table.batch]
         parts = [_aggregate(table, name) for name in batch]
         row = table.engine.execute(f"SELECT {', '.join(parts)} FROM {table.relation}").fetchall()[0]  # noqa: S608
         for place, name in enumerate(batch):

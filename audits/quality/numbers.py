@@ -157,8 +157,8 @@ def _count_outliers(
     """Count what lies outside the fences and beyond the robust limit, and sum the squares."""
     names = list(expressions)
     found = {}
-    for start in range(0, len(names), 50):
-        batch = names[start : start + 50]
+    for start in range(0, len(names), table.batch):
+        batch = names[start : start + table.batch]
         parts = ", ".join(
             _outlier_aggregates(expressions[name], counts[name].mean or 0.0, quantiles[name], middles[name])
             for name in batch

@@ -17,7 +17,6 @@ from audits.quality.columns import ColumnCounts
 from audits.quality.results import Quantity, about_column, count_share, exact
 from audits.quality.staging import Staged
 
-BATCH = 25
 FREE_TEXT_SHARE = 0.1
 """From this share of cells with six words or more, a column counts as free text."""
 OLDEST_BIRTH_YEAR = 1900
@@ -187,8 +186,8 @@ def find_hints(table: Staged, counts: Mapping[str, ColumnCounts]) -> list[Person
     hints: list[PersonalHint] = []
     looked_at = [name for name, found in counts.items() if _can_hold_text(found)]
     seen: dict[str, dict[str, int]] = {}
-    for start in range(0, len(looked_at), BATCH):
-        seen |= _count_forms(table, looked_at[start : start + BATCH])
+    for start in range(0, len(looked_at), table.batch):
+        seen |= _count_forms(table, looked_at[start : start + table.batch])
     for name, found in counts.items():
         hints += [PersonalHint(name, kind, None, found.present) for kind in read_header(name)]
         hints += [PersonalHint(name, kind, cells, found.present) for kind, cells in seen.get(name, {}).items() if cells]

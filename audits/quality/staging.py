@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 HELD_BYTES = 32 << 20
 """Text tables up to this size are held in memory, columns decoded."""
+COLUMNS_AT_ONCE = 10
+"""More expressions in one query cost memory by themselves, not time."""
+COLUMNS_OF_TEXT_AT_ONCE = 40
+"""As many where every query has to read the whole text anew."""
 PACKED = 8
 """How much more a compressed text may hold."""
 ROOM = 1.5
@@ -45,6 +49,8 @@ class Staged:
     rows: int
     types: Mapping[str, str]
     """Column -> type in the file ("VARCHAR" throughout a text file)."""
+    batch: int = COLUMNS_AT_ONCE
+    """Columns asked about in one query."""
     all_numbers: frozenset[str] = frozenset()
     """Columns found to write a number in every cell that is present: they are read without a second look."""
 
@@ -105,6 +111,7 @@ def stage(
         for place, name in enumerate(file.columns)
     )
     source = f"SELECT {cells} FROM {file.scan()}"  # noqa: S608
+    batch = COLUMNS_AT_ONCE
     if file.kind != "csv":
         numbers = ", ".join(f"{_number_of(file, name, types)} AS n{place}" for place, name in enumerate(file.columns))
         inner = f"(SELECT {cells}, {numbers} FROM {file.scan()})"  # noqa: S608
@@ -118,12 +125,12 @@ def stage(
         )
         inner = f"read_parquet({target})"
     else:
-        inner = f"({source})"
+        inner, batch = f"({source})", COLUMNS_OF_TEXT_AT_ONCE
     engine.execute(f"CREATE VIEW {relation} AS {_select_all(file, spec, inner)}")
     texts = ", ".join(f"c{place}" for place in range(len(file.columns)))
     engine.execute(f"CREATE VIEW {relation}_texts AS SELECT {texts} FROM {inner}")  # noqa: S608
     rows = engine.execute(f"SELECT count(*) FROM {relation}_texts").fetchall()[0][0]  # noqa: S608
-    return Staged(engine, file, relation, rows, types)
+    return Staged(engine, file, relation, rows, types, batch)
 
 
 def _find_types(engine: duckdb.DuckDBPyConnection, file: TableFile) -> dict[str, str]:

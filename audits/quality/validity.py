@@ -16,7 +16,6 @@ from audits.quality.staging import Staged
 from audits.tables.engine import quote_text
 
 BOOLEAN_WORDS = ("true", "false", "yes", "no", "0", "1")
-BATCH = 50
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ def check_validity(table: Staged, spec: QualitySpec) -> list[ColumnValidity]:
     names = [name for name, found in tests.items() if found]
     _try_patterns(table, [spec.columns[name] for name in names])
     validities: list[ColumnValidity] = []
-    for start in range(0, len(names), BATCH):
-        validities += _count(table, {name: tests[name] for name in names[start : start + BATCH]})
+    for start in range(0, len(names), table.batch):
+        validities += _count(table, {name: tests[name] for name in names[start : start + table.batch]})
     return validities
 
 
