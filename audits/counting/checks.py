@@ -85,10 +85,30 @@ class FileLocator:
 
 
 def check_combinations(
-    spec: AuditSpec, plan: Plan, found: Sequence[Combination], locator: Locator, limits: Limits, most: int
+    spec: AuditSpec,
+    plan: Plan,
+    found: Sequence[Combination],
+    locator: Locator,
+    limits: Limits,
+    *,
+    most: int,
+    is_part: bool = False,
 ) -> None:
-    """Check what was counted; BadInput names the column and, where it can, the row."""
-    check_row_count(sum(part.rows for part in found), limits)
+    """Check what was counted; BadInput names the column and, where it can, the row.
+
+    Parameters
+    ----------
+    spec, plan : AuditSpec, Plan
+    found : sequence of Combination
+    locator : Locator
+    limits : Limits
+    most : int
+        Combinations that were asked for; one more shows that there are too many.
+    is_part : bool
+        Whether more rows are counted elsewhere: what only the whole table can lack is not asked.
+    """
+    rows = sum(part.rows for part in found)
+    check_row_count(max(rows, 1) if is_part else rows, limits)
     texts = [key for part in found for key in part.keys if isinstance(key, str)]
     if max(map(len, texts), default=0) > limits.cell_characters:
         locator.raise_first_long(spec.used_columns, limits)
@@ -97,7 +117,7 @@ def check_combinations(
             _check_full(plan, found, role, locator, "the label is empty; give every row a label or leave the row out")
     _check_full(plan, found, "condition", locator, "the condition is empty; name one in every row")
     _check_bins(spec, plan, found, locator)
-    check_labels(spec, plan, found, locator)
+    check_labels(spec, plan, found, locator, is_part=is_part)
     _check_groups(spec, plan, found, limits, is_cut=len(found) > most)
     _check_matched(spec, plan, found, locator)
     _check_numbers(spec, plan, found, locator)
@@ -121,7 +141,9 @@ def _check_bins(spec: AuditSpec, plan: Plan, found: Sequence[Combination], locat
             )
 
 
-def check_labels(spec: AuditSpec, plan: Plan, found: Sequence[Combination], locator: Locator) -> None:
+def check_labels(
+    spec: AuditSpec, plan: Plan, found: Sequence[Combination], locator: Locator, *, is_part: bool = False
+) -> None:
     """Check the values of the label columns against what the specification says."""
     places = [place for place in (*plan.places("label"), *plan.places("prediction")) if not _is_number(plan, place)]
     if not places:
@@ -137,7 +159,9 @@ def check_labels(spec: AuditSpec, plan: Plan, found: Sequence[Combination], loca
         return
     if len(values) > 2:
         raise BadInput(f"a {spec.task} audit needs two labels, the file has {len(values):,}: {shown}", column=names)
-    if spec.positive_label not in values and spec.labels is None:
+    is_absent = spec.positive_label not in values and spec.labels is None
+    # Another part may hold the positive label, but not as a third one.
+    if is_absent and (not is_part or len(values) == 2):
         raise BadInput(
             f"the positive label {spec.positive_label!r} never occurs; found {shown}. Write it as "
             "it stands in the file, or list both labels under labels",

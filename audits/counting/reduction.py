@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from audits.counting.cells import MISSING_GROUP, NO_LABEL, Cell, Cells, LeftOut, name_negative, sum_cells
 from audits.counting.checks import UNMATCHED_REASON, Combination, FileLocator, check_combinations, name_value
-from audits.counting.details import add_details
+from audits.counting.details import ScoreBins, add_details
 from audits.counting.identity import check_ids, check_sensitive_ids
 from audits.counting.plan import Plan, make_plan
 from audits.counting.ranking import find_thresholds
@@ -104,11 +104,37 @@ def reduce_to_cells(
     BadInput
         Naming the column and the first row at fault.
     """
+    return reduce_rows(file, spec, limits=limits, threads=threads, memory_limit=memory_limit).cells
+
+
+class Reduction(NamedTuple):
+    """Cells, and the combinations they were made of."""
+
+    cells: Cells
+    plan: Plan
+    found: list[Combination]
+
+
+def reduce_rows(
+    file: TableFile,
+    spec: AuditSpec,
+    *,
+    limits: Limits,
+    threads: int = THREADS,
+    memory_limit: str = ENGINE_MEMORY,
+    bins: ScoreBins | None = None,
+    is_part: bool = False,
+) -> Reduction:
+    """Count the combinations of a table or, with `is_part`, of one part of it.
+
+    Of a part nothing is asked that only the whole can lack: the positive label, rows in use, a
+    weight above 0. `bins` are the ranges that scores are put into, as `add_details` says.
+    """
     import duckdb
 
     with open_table(file, threads=threads, memory_limit=memory_limit) as engine:
         try:
-            cells = _reduce(engine, file, spec, limits)
+            return _reduce(engine, file, spec, limits, bins, is_part)
         except duckdb.OutOfMemoryException:
             raise BadInput(
                 "the table has too many distinct combinations to be counted; name sensitive "
@@ -118,10 +144,16 @@ def reduce_to_cells(
             raise_unreadable(file, limits)
         finally:
             file.check_contents()
-    return cells
 
 
-def _reduce(engine: duckdb.DuckDBPyConnection, file: TableFile, spec: AuditSpec, limits: Limits) -> Cells:
+def _reduce(
+    engine: duckdb.DuckDBPyConnection,
+    file: TableFile,
+    spec: AuditSpec,
+    limits: Limits,
+    bins: ScoreBins | None,
+    is_part: bool,
+) -> Reduction:
     reader = FileReader(file)
     locator = FileLocator(file)
     check_sensitive_ids(engine, file, spec)
@@ -132,14 +164,12 @@ def _reduce(engine: duckdb.DuckDBPyConnection, file: TableFile, spec: AuditSpec,
     plan = make_plan(spec, reader, source, prediction=prediction)
     most = count_most(spec, limits)
     found = count_combinations(engine, plan, most)
-    check_combinations(spec, plan, found, locator, limits, most)
+    check_combinations(spec, plan, found, locator, limits, most=most, is_part=is_part)
     check_ids(engine, file, spec, sum(part.rows for part in found))
-    cells, places = convert(spec, plan, found)
-    return add_details(engine, spec, plan, cells, places, found, limits, cluster=_cluster_text(spec, reader))
-
-
-def _cluster_text(spec: AuditSpec, reader: FileReader) -> str | None:
-    return reader.text(spec.columns["cluster"]) if "cluster" in spec.columns else None
+    cells, converted = convert(spec, plan, found, is_part=is_part)
+    cluster = reader.text(spec.columns["cluster"]) if "cluster" in spec.columns else None
+    cells = add_details(engine, spec, plan, cells, converted, found, limits, cluster=cluster, bins=bins)
+    return Reduction(cells, plan, found)
 
 
 def count_most(spec: AuditSpec, limits: Limits) -> int:
@@ -169,7 +199,9 @@ def read_combination(row: Sequence[Any], plan: Plan, names: Sequence[str] | dict
     return Combination(int(row[0]), tuple(row[1:width]), dict(zip(names, row[width:], strict=True)))
 
 
-def convert(spec: AuditSpec, plan: Plan, found: Sequence[Combination]) -> tuple[Cells, dict[int, tuple[Any, ...]]]:
+def convert(
+    spec: AuditSpec, plan: Plan, found: Sequence[Combination], *, is_part: bool = False
+) -> tuple[Cells, dict[int, tuple[tuple[str, ...], int, int]]]:
     """Turn counted texts into cells, under the declared policy for missing values.
 
     Returns
@@ -185,13 +217,11 @@ def convert(spec: AuditSpec, plan: Plan, found: Sequence[Combination]) -> tuple[
     used = joined
     if spec.missing == "exclude":
         used = [part for part in joined if all(part.keys[place] is not None for place in features)]
-    if not used:
-        raise BadInput("every row lacks a sensitive value; nothing is left to audit")
     classes = find_classes(spec, plan, used)
     converted = {part.number: _convert_keys(spec, plan, part, classes) for part in used}
     rows = sum_cells(_make_cell(part, *converted[part.number]) for part in used)
-    if "weight" in spec.columns and not sum(cell.weight for cell in rows):
-        raise BadInput("all weights are zero", column=spec.columns["weight"])
+    if not is_part:
+        check_something_is_left(spec, rows)
     rows_missing = sum(part.rows for part in missing)
     reasons = {
         MISSING_REASON: rows_missing if spec.missing == "exclude" else 0,
@@ -212,6 +242,14 @@ def convert(spec: AuditSpec, plan: Plan, found: Sequence[Combination]) -> tuple[
     return cells, converted
 
 
+def check_something_is_left(spec: AuditSpec, rows: Sequence[Cell]) -> None:
+    """Check that there are rows in use, and weights above 0."""
+    if not rows:
+        raise BadInput("every row lacks a sensitive value; nothing is left to audit")
+    if "weight" in spec.columns and not sum(cell.weight for cell in rows):
+        raise BadInput("all weights are zero", column=spec.columns["weight"])
+
+
 def _check_missing(
     spec: AuditSpec, features: Sequence[int], joined: Sequence[Combination], missing: Sequence[Combination]
 ) -> None:
@@ -228,10 +266,12 @@ def _check_missing(
     if missing and spec.missing == "own_group":
         for number, place in enumerate(features):
             if any(part.keys[place] == MISSING_GROUP for part in joined):
-                raise BadInput(
-                    f"has both empty cells and cells that say {MISSING_GROUP!r}; rename one",
-                    column=spec.sensitive[number],
-                )
+                raise_ambiguous(spec.sensitive[number])
+
+
+def raise_ambiguous(column: str) -> NoReturn:
+    """Raise BadInput about a value that could pass for a missing one."""
+    raise BadInput(f"has both empty cells and cells that say {MISSING_GROUP!r}; rename one", column=column)
 
 
 def find_classes(spec: AuditSpec, plan: Plan, used: Sequence[Combination]) -> tuple[str, ...]:

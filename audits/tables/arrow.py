@@ -105,7 +105,6 @@ def count_arrow_rows(path: Path, columns: Sequence[str], limits: Limits) -> int:
             )
         rows += batch.num_rows
         check_row_count(max(rows, 1), limits)
-    check_row_count(rows, limits)
     return rows
 
 

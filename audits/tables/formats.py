@@ -39,7 +39,7 @@ KNOWN_FORMATS = {
 PLAIN_TYPES = frozenset(
     {"VARCHAR", "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
     | {"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL"}
-    | {"DATE", "TIMESTAMP", "ENUM", "UUID"}
+    | {"DATE", "TIMESTAMP", "ENUM", "UUID", '"NULL"'}
 )
 
 
@@ -181,8 +181,11 @@ def read_arrow_columns(path: Path, required: Sequence[str], limits: Limits) -> S
 
 
 def check_size(rows: int, required: Sequence[str], limits: Limits) -> None:
-    """Check rows, and rows x columns in use: a small file can claim a very large table."""
-    check_row_count(rows, limits)
+    """Check rows, and rows x columns in use: a small file can claim a very large table.
+
+    A part without rows is no fault: writers of many parts leave such.
+    """
+    check_row_count(max(rows, 1), limits)
     values = rows * len(required)
     if values > limits.values:
         raise BadInput(
