@@ -13,6 +13,7 @@ import pytest
 
 from audits.cli import main
 from tests.audits.bias.test_devset import list_differences
+from tests.audits.portable.samples import make_paper
 from tests.audits.samples import SPEC, find_case, find_devset, list_cases, needs_devset, write
 
 ROOT = Path(__file__).parents[2]
@@ -91,12 +92,16 @@ def test_bias_gives_the_expected_numbers_of_every_case(tmp_path: Path, name: str
 
 
 def test_cells_give_the_numbers_of_the_rows(tmp_path: Path) -> None:
-    spec, counted = write_spec(tmp_path), tmp_path / "cells.json"
+    columns = {**SPEC["columns"], "y_score": "score"}
+    spec, counted = write_spec(tmp_path, columns=columns), tmp_path / "cells.json"
+    lines = "".join(f"{'ab'[row % 2]},{row % 3 % 2},{row // 2 % 2},{row * 37 % 100 / 100}\n" for row in range(200))
+    write(tmp_path / "rows.csv", f"group,y_true,y_pred,score\n{lines}")
     assert run("cells", spec, "--out", counted).returncode == 0
     rows = compute("bias", spec, folder=tmp_path)
     cells = compute("bias", spec, "--cells", counted, folder=tmp_path)
     for key in ("overall", "by_group", "disparities", "groupings", "measures", "impact_ratios", "cells"):
         assert rows[key] == cells[key]
+    assert rows["overall"]["auc"] is not None
     assert cells["passport"]["input"]["kind"] == "cells"
 
 
@@ -137,6 +142,19 @@ def test_explain_checks_attributions(tmp_path: Path) -> None:
     result = compute("explain", spec, folder=tmp_path)
     measures = {(found["metric"], found["population"]): found for found in result["measures"]}
     assert measures["additive_share", "overall"]["value"] == 1.0
+
+
+def test_explain_computes_attributions_from_a_model_document(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write(tmp_path / "model.json", json.dumps(make_paper()))
+    write(tmp_path / "rows.csv", "x,y,points\n0.5,9,11\n0.6,2,13\n0.6,3,17\n")
+    spec = write(tmp_path / "spec.json", json.dumps({"file": "rows.csv", "columns": {"y_score": "points"}}))
+    result = compute("explain", spec, "--model", model, folder=tmp_path)
+    assert result["statement"].endswith("predictions equal to the submitted ones on 3 of 3 rows")
+    assert result["features"] == ["x", "y"]
+    write(tmp_path / "rows.csv", "x,y,points\n0.5,9,11\n0.6,2,14\n")
+    assert "column 'points', row 2: the model document gives 13" in refuse(capsys, "explain", spec, "--model", model)
 
 
 def test_files_are_found_beside_the_specification_then_in_the_current_folder(
@@ -210,8 +228,10 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path: Path, capsys:
     assert refuse(capsys, "bias", tmp_path / "none.json").endswith("none.json: No such file or directory")
     nameless = write(tmp_path / "nameless.json", json.dumps(SPEC))
     assert refuse(capsys, "bias", nameless) == "audits: column 'file': name the file to be read"
-    folder = write(tmp_path / "folder.json", json.dumps({**SPEC, "file": "."}))
-    assert "is a folder, not a file" in refuse(capsys, "bias", folder)
+    elsewhere = write(tmp_path / "elsewhere.json", json.dumps({**SPEC, "file": "https://example.org/rows.csv"}))
+    assert "only local files and s3:// are read" in refuse(capsys, "bias", elsewhere)
+    folder = write(tmp_path / "folder.json", json.dumps({"file": ".", "base_value": 0, "outputs": [1]}))
+    assert "is a folder, not a file" in refuse(capsys, "explain", folder)
 
 
 def test_a_result_that_cannot_be_written_is_refused_before_the_work(
@@ -263,6 +283,55 @@ def test_cells_leave_small_cells_out(tmp_path: Path) -> None:
     assert found["left_out"] == [{"reason": "in a cell of fewer than 10 rows, which is not published", "rows": 3}]
 
 
+def test_a_table_may_come_in_parts_with_its_sensitive_values_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    for part in range(2):
+        rows = "".join(f"{row},{row % 2},{row // 2 % 2}\n" for row in range(50 * part, 50 * part + 50))
+        write(tmp_path / "parts" / f"{part}.csv", f"id,y_true,y_pred\n{rows}")
+    write(tmp_path / "people.csv", "id,group\n" + "".join(f"{row},{'ab'[row // 3 % 2]}\n" for row in range(100)))
+    document = {
+        **SPEC,
+        "columns": {**SPEC["columns"], "id": "id"},
+        "sensitive": [{"column": "group", "from": "sensitive_file"}],
+        "sensitive_file": {"file": "people.csv", "id": "id"},
+    }
+    spec = write(tmp_path / "spec.json", json.dumps({**document, "file": "parts/"}))
+    whole = compute("bias", spec, folder=tmp_path)
+    assert (whole["rows_used"], whole["data"]["file"]) == (100, "parts/")
+    spec = write(tmp_path / "spec.json", json.dumps({**document, "file": ["parts/0.csv", "parts/1.csv"]}))
+    assert compute("bias", spec, folder=tmp_path)["measures"] == whole["measures"]
+
+
+def test_quality_profiles_a_table_and_judges_expectations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "rows.csv", "id,age\n" + "".join(f"{row},{'' if row % 2 else row}\n" for row in range(200)))
+    expected = {"metric": "completeness", "population": "column=age", "comparator": "at_least", "threshold": 0.9}
+    document = {"file": "rows.csv", "key": ["id"], "expectations": [expected]}
+    spec, out = write(tmp_path / "spec.json", json.dumps(document)), tmp_path / "out.json"
+    assert main(["quality", str(spec), "--out", str(out), "--check"]) == 1
+    assert capsys.readouterr().err.startswith("not met: completeness (column=age) at_least 0.9: measured 0.5")
+    found = json.loads(out.read_text("utf-8"))
+    assert (found["format"], found["data"]["file"]) == ("countersign/data-quality/1", "rows.csv")
+    other = write(tmp_path / "other.json", json.dumps({**document, "training": {"file": "none.csv"}}))
+    assert refuse(capsys, "quality", other).endswith("none.csv: no such file")
+
+
+def test_tables_for_computing_are_refused_where_nothing_is_computed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = write(tmp_path / "plain.json", json.dumps({"file": "rows.csv", "base_value": 0, "outputs": [1]}))
+    said = refuse(capsys, "explain", plain, "--data", tmp_path / "rows.csv")
+    assert "--data is for explanations that are computed here" in said
+
+
+def test_clusters_are_not_forgotten_for_cells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = write_spec(tmp_path, columns={**SPEC["columns"], "cluster": "home"})
+    rows = "".join(f"{'ab'[row % 2]},{row % 3 % 2},{row // 2 % 2},{row // 4}\n" for row in range(200))
+    write(tmp_path / "rows.csv", f"group,y_true,y_pred,home\n{rows}")
+    counted = tmp_path / "cells.json"
+    assert main(["cells", str(spec), "--out", str(counted)]) == 0
+    assert "cells documents hold no clusters" in refuse(capsys, "bias", spec, "--cells", counted)
+
+
 @pytest.mark.parametrize("arguments", [[], ["bias"], ["frobnicate", "x"], ["bias", "a\nb", "--unknown"]])
 def test_wrong_arguments_are_refused_in_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert "--help explains" in refuse(capsys, *arguments)
@@ -276,7 +345,7 @@ def test_whatever_happens_is_said_in_one_line(
         raise error
 
     spec = write_spec(tmp_path)
-    monkeypatch.setattr("audits.bias.audit.run_bias_audit", fail)
+    monkeypatch.setattr("audits.bias.audit.audit_table", fail)
     said = refuse(capsys, "bias", spec)
     assert ("out of memory" in said) == isinstance(error, MemoryError)
     if not isinstance(error, MemoryError):
