@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from audits.bias.results import Estimate, Note
 from audits.errors import BadInput
 from audits.explanations.attributions import Attributions, read_attributions, read_groups
+from audits.explanations.extension import extend_explanation
 from audits.explanations.record import to_json
 from audits.explanations.results import Explanation, GroupImportance, Importance, LocalExplanation, Miss
 from audits.explanations.spec import check_explanation_spec
 from audits.intervals import find_z
+from audits.json_files import read_json
 from audits.populations import name_group
 from audits.tables.frames import LIMITS, Limits, TableFile
 
@@ -256,11 +258,22 @@ def _write_notes(
     return tuple(notes)
 
 
+def read_former(path: Path | None) -> Mapping[str, Any] | None:
+    """Return the explanation document of the former version, where there is one."""
+    if path is None:
+        return None
+    document = read_json(path)
+    if not isinstance(document, dict) or not isinstance(document.get("importance"), list):
+        raise BadInput("the former version's file is not an explanation document", column="former")
+    return document
+
+
 def run_explanation(
     path: Path,
     spec: Mapping[str, Any],
     *,
     predictions: Path | None = None,
+    former: Path | None = None,
     limits: Limits = LIMITS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -274,6 +287,8 @@ def run_explanation(
         The JSON document checked by `explanation_spec.check_explanation_spec`.
     predictions : Path, optional
         The prediction file the rows come from; holds the sensitive columns, if any are named.
+    former : Path, optional
+        The explanation document of the former version, to compare the order of importance with.
     limits : Limits
     progress : callable, optional
         Called with (share done, what is being done).
@@ -281,7 +296,7 @@ def run_explanation(
     Returns
     -------
     dict
-        JSON-ready, `format` "countersign/explanation/1".
+        JSON-ready, `format` "countersign/explanation/2".
     """
     checked = check_explanation_spec(dict(spec))
     if checked.sensitive and predictions is None:
@@ -304,6 +319,22 @@ def run_explanation(
         minimum_group_size=checked.minimum_group_size,
         random_state=checked.seed,
     )
+    document = to_json(result, checked, attributions.file, matched)
+    if progress:
+        progress(0.7, "comparing")
+    extend_explanation(
+        document,
+        attributions,
+        result,
+        checked.wishes,
+        groups=groups,
+        level=checked.level,
+        minimum_group_size=checked.minimum_group_size,
+        random_state=checked.seed,
+        threshold=checked.threshold,
+        reference=checked.said.get("background", "the background the submitter used, which was not stated"),
+        former=read_former(former),
+    )
     if progress:
         progress(1.0, "done")
-    return to_json(result, checked, attributions.file, matched)
+    return document

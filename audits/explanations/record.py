@@ -12,7 +12,7 @@ from audits.explanations.spec import ExplanationSpec
 from audits.populations import OVERALL, name_group
 from audits.tables.frames import TableFile
 
-FORMAT = "countersign/explanation/1"
+FORMAT = "countersign/explanation/2"
 LIBRARIES = ("numpy", "duckdb")
 
 

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from audits.errors import BadInput
+from audits.explanations.wishes import WISH_KEYS, Wishes, check_wishes
 from audits.spec import (
     DEFAULT_MINIMUM_GROUP_SIZE,
     DELIMITERS,
@@ -60,6 +61,8 @@ KEYS = (
     "file",
     "format",
     "task",
+    "class",
+    *WISH_KEYS,
 )
 
 
@@ -80,6 +83,7 @@ class ExplanationSpec:
     level: float = 0.95
     seed: int = 0
     said: Mapping[str, str] = field(default_factory=dict)
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 def check_explanation_spec(document: object) -> ExplanationSpec:
@@ -115,9 +119,10 @@ def check_explanation_spec(document: object) -> ExplanationSpec:
         seed=check_integer(spec.get("seed", 0), "seed", 0, 2**32 - 1),
         said={
             key: check_text(spec[key], key)
-            for key in ("output", "explainer", "background")
+            for key in ("output", "class", "explainer", "background")
             if spec.get(key) is not None
         },
+        wishes=check_wishes(spec),
     )
 
 

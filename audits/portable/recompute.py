@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from audits.errors import BadInput
 from audits.explanations.attributions import Attributions
-from audits.explanations.explain import check_attributions
+from audits.explanations.explain import check_attributions, read_former
+from audits.explanations.extension import extend_explanation
 from audits.explanations.record import to_json
+from audits.explanations.results import Explanation
 from audits.explanations.spec import MAXIMUM_FEATURES, ExplanationSpec
 from audits.intervals import find_z
 from audits.portable.attribute import (
@@ -108,7 +110,10 @@ def run_recomputed_explanation(
     )
     tell(0.7, "summarising")
     attributions = _collect(model, question, rows, sample, attribution, outputs)
-    result = _summarise(attributions, checked, submitted, sample, rows)
+    groups: dict[str, Sequence[str | None]] = {
+        name: [submitted.texts[name][row] for row in sample.rows] for name in checked.sensitive
+    }
+    explanation, result = _summarise(attributions, checked, submitted, groups, rows)
     if checked.interactions and isinstance(model.model, TreeEnsemble) and question.on_margin:
         tell(0.8, "interactions")
         few = transform(model.columns, rows.inputs[:, take_rows(outputs, INTERACTION_ROWS, checked.seed)])
@@ -116,6 +121,19 @@ def run_recomputed_explanation(
         result["interactions"] = find_interactions(model.model, few, question, z, background)
     result |= _describe(model, question, stands_in, checked, differences, rows, predictions)
     result["sampling"] = _describe_sample(question, sample, rows, most, checked)
+    extend_explanation(
+        result,
+        attributions,
+        explanation,
+        checked.wishes,
+        groups=groups,
+        level=checked.level,
+        minimum_group_size=checked.minimum_group_size,
+        random_state=checked.seed,
+        threshold=checked.threshold,
+        reference=_name_reference(stands_in),
+        former=read_former(paths.get("former")),
+    )
     tell(1.0, "done")
     return result
 
@@ -236,12 +254,9 @@ def _summarise(
     attributions: Attributions,
     spec: RecomputeSpec,
     submitted: Submitted,
-    sample: Sample,
+    groups: Mapping[str, Sequence[str | None]],
     rows: ModelRows,
-) -> dict[str, Any]:
-    groups: dict[str, Sequence[str | None]] = {
-        name: [submitted.texts[name][row] for row in sample.rows] for name in spec.sensitive
-    }
+) -> tuple[Explanation, dict[str, Any]]:
     result = check_attributions(
         attributions,
         tolerance=ADDITIVITY,
@@ -262,7 +277,14 @@ def _summarise(
         level=spec.level,
         seed=spec.seed,
     )
-    return to_json(result, as_read, rows.file, submitted.file)
+    return result, to_json(result, as_read, rows.file, submitted.file)
+
+
+def _name_reference(stands_in: Mapping[str, Any]) -> str:
+    """Return in words what the attributions compare with."""
+    if stands_in["kind"] == "cover":
+        return "the training rows, as the trees remember them"
+    return f"{stands_in['rows']:,} rows of {stands_in['table']} (sha256 {stands_in['sha256']})"
 
 
 def _describe(

@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from audits.errors import BadInput
+from audits.explanations.wishes import WISH_KEYS, Wishes, check_wishes
 from audits.spec_values import (
     check_choice,
     check_flag,
@@ -63,10 +64,10 @@ KEYS = (
     "intervals",
     "seed",
     "title",
-    "criteria",
     "format",
     "task",
     "file",
+    *WISH_KEYS,
 )
 
 
@@ -90,6 +91,7 @@ class RecomputeSpec:
     minimum_group_size: int = 20
     level: float = 0.95
     seed: int = 0
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 def check_recompute_spec(document: object) -> RecomputeSpec:
@@ -124,6 +126,7 @@ def check_recompute_spec(document: object) -> RecomputeSpec:
         minimum_group_size=check_integer(spec.get("minimum_group_size", 20), "minimum_group_size", 1, 1_000_000),
         level=check_intervals(spec.get("intervals"))[1],
         seed=check_integer(spec.get("seed", 0), "seed", 0, 2**32 - 1),
+        wishes=check_wishes(spec),
     )
 
 

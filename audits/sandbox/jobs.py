@@ -31,7 +31,13 @@ def _run_bias_audit(paths: Paths, spec: Mapping[str, Any], progress: Progress) -
 def _run_explanation(paths: Paths, spec: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     from audits.explanations.explain import run_explanation
 
-    return run_explanation(paths[EVIDENCE], spec, predictions=paths.get("predictions"), progress=progress)
+    return run_explanation(
+        paths[EVIDENCE],
+        spec,
+        predictions=paths.get("predictions"),
+        former=paths.get("former"),
+        progress=progress,
+    )
 
 
 def run_batch(paths: Paths, spec: Mapping[str, Any], progress: Progress) -> dict[str, Any]:

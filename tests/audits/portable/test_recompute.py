@@ -59,7 +59,7 @@ def test_a_boosted_model_is_recomputed_and_compared(boosted: dict[str, Path]) ->
     assert result["statement"] == (
         "recomputed by the portal; predictions equal to the submitted ones on 400 of 400 rows"
     )
-    assert result["format"] == "countersign/explanation/1"
+    assert result["format"] == "countersign/explanation/2"
     assert (result["computed_by"], result["model"]["kind"]) == ("portal", "trees")
     assert result["recomputation"]["method"] == "pattern tables"
     assert result["recomputation"]["absent"]["kind"] == "cover"
