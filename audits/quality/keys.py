@@ -94,7 +94,9 @@ def measure_uniqueness(found: Uniqueness, rows: int) -> list[Quantity]:
         return [undefined("key_uniqueness", OVERALL), *quantities]
     quantities.insert(0, count_share("key_uniqueness", OVERALL, found.key.distinct, rows))
     if found.content is not None:
-        quantities.append(count_share("duplicate_content", OVERALL, found.content.repeated, rows))
+        # Whole rows that are repeated repeat their content too: only other keys count here.
+        under_another = found.rows.distinct - found.content.distinct
+        quantities.append(count_share("duplicate_content", OVERALL, under_another, rows))
     return quantities
 
 

@@ -128,8 +128,9 @@ def _column(profile: Profile, name: str) -> dict[str, Any]:
     if reason is None:
         found["numbers"] = _numbers(profile, name)
         found["dates"] = _dates(counts.moments, counts.earliest, counts.latest)
-        is_categorical = found["numbers"] is None or values.distinct <= len(values.top)
-        found["categories"] = _categories(profile, name) if is_categorical and values.top else None
+        has_range = found["numbers"] is not None or found["dates"] is not None
+        is_listed = counts.present > 0 and (not has_range or values.distinct <= len(values.top))
+        found["categories"] = _categories(profile, name) if is_listed else None
     return found
 
 

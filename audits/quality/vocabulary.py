@@ -77,7 +77,7 @@ _METRICS = (
         "duplicate_content",
         "Duplicate content under another key",
         "lower",
-        "Rows that repeat an earlier row in every cell outside the key / rows.",
+        "Rows that repeat an earlier row in every cell outside the key, and not in the key / rows.",
         "no key is declared",
         f"{ISO_5259}, record redundancy",
     ),

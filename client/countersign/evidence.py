@@ -114,6 +114,10 @@ class EvidenceVerbs(Transport):
         """Submit SHAP values with base value and model output of each row: what an explanation reads."""
         return self.submit_evidence(version, kind="attributions", title=title, file=file, **options)
 
+    def submit_table(self, version: Version, file: FilePath, *, title: str = "Table", **options: Any) -> Evidence:
+        """Submit the rows of a dataset version, as CSV, Parquet or Arrow: what a data-quality profile reads."""
+        return self.submit_evidence(version, kind="table", title=title, file=file, **options)
+
     def submit_document(
         self, version: Version, file: FilePath, *, title: str, kind: str = "document", **options: Any
     ) -> Evidence:

@@ -24,6 +24,8 @@ TYPES = {
 DAYS = frozenset({"median_age_days", "p95_age_days", "largest_gap_days"})
 COUNTS = frozenset({"constant_columns", "personal_data_columns"})
 FEW_VALUES = 3
+THOUSANDS = "\N{NARROW NO-BREAK SPACE}"
+LARGEST_WRITTEN_OUT = 1e12
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,26 @@ def write_share(value: float | None) -> str:
 
 
 def write_number(value: float | None) -> str:
-    """Six digits that count."""
-    return "\N{EN DASH}" if value is None else f"{value:,.6g}".replace("-", "\N{MINUS SIGN}")
+    """Whole numbers with thousands apart, others with four digits that count."""
+    if value is None:
+        return "\N{EN DASH}"
+    if float(value).is_integer() and abs(value) < LARGEST_WRITTEN_OUT:
+        return write_count(int(value))
+    text = f"{value:.4g}" if abs(value) < 1_000 or abs(value) >= LARGEST_WRITTEN_OUT else f"{value:,.1f}"
+    return text.replace(",", THOUSANDS).replace("-", "\N{MINUS SIGN}")
+
+
+def write_count(value: float) -> str:
+    """A whole number with thousands apart."""
+    return f"{value:,.0f}".replace(",", THOUSANDS).replace("-", "\N{MINUS SIGN}")
 
 
 def present_data_quality(result: dict[str, Any]) -> dict[str, Any]:
-    """What the page of a finished profile shows."""
+    """What the page of a finished profile shows. Tests of representation stand with their groups."""
+    dimensions = [item for item in result["dimensions"] if item["metric"] != "representation_p_value"]
     return {
-        "dimensions": [_read_dimension(item) for item in result["dimensions"] if item["value"] is not None],
-        "not_assessed": [_read_dimension(item) for item in result["dimensions"] if item["value"] is None],
+        "dimensions": [_read_dimension(item) for item in dimensions if item["value"] is not None],
+        "not_assessed": [_read_dimension(item) for item in dimensions if item["value"] is None],
         "verdicts": present_verdicts(result["verdicts"]),
         "columns": [_read_column(item) for item in result["columns"]],
         "rules": [item | {"share": write_share(_divide(item["passes"], item["applies"]))} for item in result["rules"]],
@@ -98,9 +111,9 @@ def _read_dimension(item: dict[str, Any]) -> DimensionRow:
     write = write_number if metric in DAYS | COUNTS or metric.startswith("representation") else write_share
     counted = ""
     if item["part"] is not None:
-        counted = _("%(part)s of %(whole)s") % {"part": f"{item['part']:,}", "whole": f"{item['n']:,}"}
+        counted = _("%(part)s of %(whole)s") % {"part": write_count(item["part"]), "whole": write_count(item["n"])}
     elif item["value"] is not None:
-        counted = _("among %(whole)s") % {"whole": f"{item['n']:,}"}
+        counted = _("among %(whole)s") % {"whole": write_count(item["n"])}
     interval = _("exact, whole file") if is_exact else f"{write(item['low'])} \N{EN DASH} {write(item['high'])}"
     return DimensionRow(
         title=title_of_metric(metric),
@@ -117,7 +130,7 @@ def _read_dimension(item: dict[str, Any]) -> DimensionRow:
 def _read_column(item: dict[str, Any]) -> ColumnRow:
     distinct, validity, numbers = item["distinct"], item["validity"], item["numbers"]
     is_exact = distinct["low"] == distinct["high"]
-    failed = [f"{name} {count:,}" for name, count in (validity or {"failed": {}})["failed"].items() if count]
+    failed = [f"{name} {write_count(count)}" for name, count in (validity or {"failed": {}})["failed"].items() if count]
     outside = (numbers or {"outliers": {"below": None}})["outliers"]
     declared = item["declared_type"]
     return ColumnRow(
@@ -126,22 +139,26 @@ def _read_column(item: dict[str, Any]) -> ColumnRow:
         declared=str(TYPES.get(declared, declared)) if declared else "",
         missing=item["missing"],
         completeness=write_share(item["completeness"]),
-        distinct=f"{distinct['value']:,.0f}" if is_exact else f"\N{ALMOST EQUAL TO} {distinct['value']:,.4g}",
+        distinct=write_count(distinct["value"])
+        if is_exact
+        else f"\N{ALMOST EQUAL TO} {write_count(distinct['value'])}",
         validity=write_share(_divide(validity["passed"], validity["checked"])) if validity else "",
         failed=", ".join(failed),
         holds=_say_what_it_holds(item),
         withheld=item["withheld"] or "",
-        outliers="" if outside["below"] is None else f"{outside['below'] + outside['above']:,}",
+        outliers="" if outside["below"] is None else write_count(outside["below"] + outside["above"]),
     )
 
 
 def _say_what_it_holds(item: dict[str, Any]) -> str:
     """The range of numbers or dates, or the most frequent values with their rows."""
     numbers, dates, categories = item["numbers"], item["dates"], item["categories"]
+    if categories and not categories["top"]:
+        return _("no value in %(count)s rows or more") % {"count": write_count(categories["minimum_count"])}
     if categories:
-        shown = [f"{value['value']} ({value['count']:,})" for value in categories["top"][:FEW_VALUES]]
+        shown = [f"{value['value']} ({write_count(value['count'])})" for value in categories["top"][:FEW_VALUES]]
         rest = item["distinct"]["value"] - len(shown)
-        return ", ".join(shown) + (_(" and %(count)s more") % {"count": f"{rest:,.0f}"} if rest > 0 else "")
+        return ", ".join(shown) + (_(" and %(count)s more") % {"count": write_count(rest)} if rest > 0 else "")
     if numbers:
         median = numbers["quantiles"]["values"]["0.5"]
         return _("%(low)s to %(high)s, median %(median)s, mean %(mean)s") % {

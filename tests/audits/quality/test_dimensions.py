@@ -96,8 +96,11 @@ def test_keys_and_repeated_rows(tmp_path):
     result = profile_text(tmp_path, PEOPLE, key=["id"])
     assert value(result, "key_uniqueness") == 3 / 5
     assert value(result, "duplicate_rows") == 1 / 5
-    assert value(result, "duplicate_content") == 1 / 5
+    assert value(result, "duplicate_content") == 0
     assert result["uniqueness"]["key"] == {"rows": 4, "distinct": 3, "repeated": 1, "groups": 1, "largest_group": 2}
+    again = profile_text(tmp_path, PEOPLE + "7,30,Bern,3000\n8,30,Bern,3000\n", key=["id"])
+    assert value(again, "duplicate_content") == 2 / 7
+    assert value(again, "duplicate_rows") == 1 / 7
     assert find(profile_text(tmp_path, PEOPLE), "key_uniqueness")["reason"] == "no key is declared"
 
 
