@@ -76,14 +76,18 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="audits", description=DESCRIPTION, epilog=EPILOG, formatter_class=_Formatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     bias = _add_command(commands, "bias", run_bias, "compare groups: rates, disparities, intervals, verdicts")
-    bias.add_argument("--cells", type=Path, metavar="FILE", help="counted cells in place of raw rows")
-    _add_command(
+    source = bias.add_mutually_exclusive_group()
+    source.add_argument("--cells", type=Path, metavar="FILE", help="counted cells in place of raw rows")
+    cells = _add_command(
         commands,
         "cells",
         run_cells,
         "only count: write the counted cells, from which `bias --cells` gives the same numbers. They hold every score "
         "with its count; with minimum_published_count above 1 they hold no scores and no small cells",
     )
+    text = "count on a Dask cluster, at the address of its scheduler; only cells come back"
+    for group in (source, cells.add_mutually_exclusive_group()):
+        group.add_argument("--cluster", metavar="ADDRESS", help=text)
     explain = _add_command(
         commands, "explain", run_explain, "check feature attributions, or compute them from a model document"
     )

@@ -25,18 +25,32 @@ TABLES_OF_EXPLAIN = ("predictions", "data", "background")
 
 def run_bias(options: argparse.Namespace, document: Document, progress: Progress) -> Document:
     """Audit predictions, or counted cells, for bias."""
-    from audits.bias.audit import audit_table
+    from audits.bias.audit import audit_cells, audit_table
     from audits.tables.sources import open_input
 
     spec = check_bias_spec(options.spec, document)
     if options.cells is not None:
         return name_result(_audit_counted(options.cells, spec, progress), document, options.cells.name)
+    if options.cluster is not None:
+        cells, run = _count_elsewhere(options, spec, progress)
+        return name_result(audit_cells(cells, spec, run, progress=progress), document, document["file"])
     located = _locate_input(spec, options.spec)
     with naming(*located.files):
         progress(0.0, "checking the file")
         with open_input(located, Path(), limits=_limits()) as file:
             result = audit_table(file, spec, limits=_limits(), progress=progress)
     return name_result(result, document, document["file"])
+
+
+def _count_elsewhere(options: argparse.Namespace, spec: AuditSpec, progress: Progress) -> tuple[Cells, Document]:
+    """Count where the rows live; the cells and the passport of the count."""
+    from audits.elsewhere import count_on_cluster
+
+    if not spec.files:
+        raise BadInput("name the file to be read", column="file")
+    progress(0.0, "counting on the cluster")
+    with naming(*spec.files):
+        return count_on_cluster(options.cluster, spec, find_folder(options.spec))
 
 
 def _audit_counted(path: Path, spec: AuditSpec, progress: Progress) -> Document:
@@ -75,6 +89,8 @@ def run_cells(options: argparse.Namespace, document: Document, progress: Progres
     from audits.tables.sources import open_input
 
     spec = check_bias_spec(options.spec, document)
+    if options.cluster is not None:
+        return publish_cells(_count_elsewhere(options, spec, progress)[0], spec)
     located = _locate_input(spec, options.spec)
     with naming(*located.files):
         progress(0.0, "checking the file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -300,6 +301,29 @@ def test_a_table_may_come_in_parts_with_its_sensitive_values_elsewhere(tmp_path:
     assert (whole["rows_used"], whole["data"]["file"]) == (100, "parts/")
     spec = write(tmp_path / "spec.json", json.dumps({**document, "file": ["parts/0.csv", "parts/1.csv"]}))
     assert compute("bias", spec, folder=tmp_path)["measures"] == whole["measures"]
+
+
+def test_rows_are_counted_on_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cluster of two worker processes counts what one machine counts."""
+    distributed = pytest.importorskip("distributed")
+    (tmp_path / "parts").mkdir()
+    for part in range(3):
+        rows = "".join(f"{'ab'[row % 2]},{row % 2},{row // 2 % 2}\n" for row in range(50 * part, 50 * part + 50))
+        write(tmp_path / "parts" / f"{part}.csv", f"group,y_true,y_pred\n{rows}")
+    spec = write(tmp_path / "spec.json", json.dumps({**SPEC, "file": "parts/"}))
+    here = compute("bias", spec, folder=tmp_path)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL
+    ) as cluster:
+        address = cluster.scheduler_address
+        there = compute("bias", spec, "--cluster", address, folder=tmp_path)
+        counted = compute("cells", spec, "--cluster", address, folder=tmp_path)
+        write(tmp_path / "parts" / "1.csv", "group,y_true,y_pred\na,1\n")
+        assert "row 1, line 2: has 2 cells, the header has 3" in refuse(capsys, "bias", spec, "--cluster", address)
+    assert there["measures"] == here["measures"]
+    assert there["data"]["sha256"] == here["data"]["sha256"]
+    assert counted["cells"] == here["cells"]["cells"]
+    assert "cannot reach the cluster" in refuse(capsys, "cells", spec, "--cluster", "nonsense")
 
 
 def test_quality_profiles_a_table_and_judges_expectations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
