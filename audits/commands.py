@@ -55,32 +55,14 @@ def _count_elsewhere(options: argparse.Namespace, spec: AuditSpec, progress: Pro
 
 def _audit_counted(path: Path, spec: AuditSpec, progress: Progress) -> Document:
     from audits.bias.audit import audit_cells
+    from audits.bias.job import check_cells, describe_cells
+    from audits.counting.cells import Cells
 
     progress(0.0, "reading the cells")
     with naming(path):
-        cells = read_cells(path)
+        cells = Cells.from_json(read_json(path))
         check_cells(cells, spec)
     return audit_cells(cells, spec, describe_cells(path, spec.seed), progress=progress)
-
-
-def read_cells(path: Path) -> Cells:
-    """Read a cells document."""
-    from audits.counting.cells import Cells
-
-    return Cells.from_json(read_json(path))
-
-
-def describe_cells(path: Path, seed: int) -> Document:
-    """Return the passport of a result that was computed from a cells document."""
-    from audits.bias.record import digest_file, versions
-
-    return {
-        "seed": seed,
-        "versions": versions(),
-        "input": {"sha256": digest_file(path), "bytes": path.stat().st_size, "kind": "cells"},
-        "delimiter": None,
-        "encoding": None,
-    }
 
 
 def run_cells(options: argparse.Namespace, document: Document, progress: Progress) -> Document:
@@ -172,32 +154,6 @@ def check_bias_spec(path: Path, document: Document) -> AuditSpec:
 
     with naming(path):
         return check_spec(document)
-
-
-def check_cells(cells: Cells, spec: AuditSpec) -> None:
-    """Check that counted cells are about what a specification asks for.
-
-    Raises
-    ------
-    BadInput
-        Naming the key in which they differ.
-    """
-    pairs = {
-        "task": (cells.task, spec.task),
-        "sensitive": (list(cells.sensitive_features), list(spec.sensitive)),
-        "positive_label": (cells.positive_label, spec.positive_label),
-        "columns.condition": (cells.condition, spec.columns.get("condition")),
-        "columns.weight": (cells.weighted, "weight" in spec.columns),
-    }
-    for key, (found, wanted) in pairs.items():
-        if found != wanted:
-            raise BadInput(f"the cells were counted with {found!r}, the specification says {wanted!r}", column=key)
-    if "cluster" in spec.columns and cells.clusters is None:
-        raise BadInput(
-            "cells documents hold no clusters, and intervals without them would be too narrow; audit the rows, or "
-            "leave the cluster column out of the specification",
-            column="columns.cluster",
-        )
 
 
 def _locate_input(spec: AuditSpec, spec_path: Path) -> AuditSpec:

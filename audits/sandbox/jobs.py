@@ -22,12 +22,6 @@ EVIDENCE = "evidence"
 """The role of the file that is evaluated; the others are named by what they are read for."""
 
 
-def _run_bias_audit(paths: Paths, spec: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    from audits.bias.audit import run_bias_audit
-
-    return run_bias_audit(paths[EVIDENCE], spec, progress=progress)
-
-
 def _run_explanation(paths: Paths, spec: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     from audits.explanations.explain import run_explanation
 
@@ -65,7 +59,7 @@ def _tell_nobody(share: float, step: str) -> None:
 
 
 JOBS: dict[str, Job | str] = {
-    "bias_audit": _run_bias_audit,
+    "bias_audit": "audits.bias.job:run_bias_audit_job",
     "explanation": _run_explanation,
     "recomputed_explanation": "audits.portable.recompute:run_recomputed_explanation",
     "data_quality": "audits.quality.profile:run_quality_job",

@@ -1,0 +1,100 @@
+"""The bias audit as a job: files by role, predictions or counted cells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from audits.bias.audit import audit_cells, run_bias_audit
+from audits.bias.record import digest_file, versions
+from audits.counting.cells import Cells
+from audits.errors import BadInput
+from audits.spec import AuditSpec, check_spec
+
+PEEK = 4_096
+MARK = b"countersign/cells/"
+
+
+def run_bias_audit_job(
+    paths: Mapping[str, Path], spec: Mapping[str, Any], progress: Callable[[float, str], None]
+) -> dict[str, Any]:
+    """Audit what was handed in.
+
+    Parameters
+    ----------
+    paths : mapping
+        `evidence`: the predictions, or a cells document. `sensitive_file`, optional: the separate
+        file with sensitive values.
+    spec : mapping
+        The JSON document checked by `spec.check_spec`.
+    progress : callable
+        Called with (share done, what is being done).
+
+    Raises
+    ------
+    BadInput
+        Naming the key, column, row or limit.
+    """
+    evidence = paths["evidence"]
+    if not looks_like_cells(evidence):
+        return run_bias_audit(evidence, spec, sensitive=paths.get("sensitive_file"), progress=progress)
+    checked = check_spec(dict(spec))
+    progress(0.0, "reading the cells")
+    cells = read_cells(evidence)
+    check_cells(cells, checked)
+    return audit_cells(cells, checked, describe_cells(evidence, checked.seed), progress=progress)
+
+
+def looks_like_cells(path: Path) -> bool:
+    """Tell whether a file begins like a cells document rather than like a table."""
+    with path.open("rb") as stream:
+        start = stream.read(PEEK)
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" and MARK in start
+
+
+def read_cells(path: Path) -> Cells:
+    """Read a cells document; BadInput says what is wrong with it."""
+    try:
+        with path.open("rb") as stream:
+            return Cells.from_json(json.load(stream))
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"the cells document is not JSON: {error}") from None
+
+
+def describe_cells(path: Path, seed: int) -> dict[str, Any]:
+    """Return the passport of a result that was computed from a cells document."""
+    return {
+        "seed": seed,
+        "versions": versions(),
+        "input": {"sha256": digest_file(path), "bytes": path.stat().st_size, "kind": "cells"},
+        "delimiter": None,
+        "encoding": None,
+    }
+
+
+def check_cells(cells: Cells, spec: AuditSpec) -> None:
+    """Check that counted cells are about what a specification asks for.
+
+    Raises
+    ------
+    BadInput
+        Naming the key in which they differ.
+    """
+    pairs = {
+        "task": (cells.task, spec.task),
+        "sensitive": (list(cells.sensitive_features), list(spec.sensitive)),
+        "positive_label": (cells.positive_label, spec.positive_label),
+        "columns.condition": (cells.condition, spec.columns.get("condition")),
+        "columns.weight": (cells.weighted, "weight" in spec.columns),
+    }
+    for key, (found, wanted) in pairs.items():
+        if found != wanted:
+            raise BadInput(f"the cells were counted with {found!r}, the specification says {wanted!r}", column=key)
+    if "cluster" in spec.columns and cells.clusters is None:
+        raise BadInput(
+            "cells documents hold no clusters, and intervals without them would be too narrow; audit the rows, or "
+            "leave the cluster column out of the specification",
+            column="columns.cluster",
+        )

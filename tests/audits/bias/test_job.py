@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audits.bias.job import looks_like_cells, run_bias_audit_job
+from audits.errors import BadInput
+from audits.sandbox.jobs import find_job
+from tests.audits.samples import SPEC, reduce_file, write
+
+ROWS = "group,y_true,y_pred\n" + "a,1,1\na,0,0\nb,1,1\nb,1,0\n" * 20
+
+
+def tell(share: float, step: str) -> None:
+    """Hear of progress."""
+
+
+def run(spec: dict[str, Any], **paths: Path) -> dict[str, Any]:
+    """Run the job that the sandbox knows."""
+    assert find_job("bias_audit") is run_bias_audit_job
+    return run_bias_audit_job(paths, spec, tell)
+
+
+def test_counted_cells_give_what_the_rows_give(tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows", ROWS)
+    cells = write(tmp_path / "cells", json.dumps(reduce_file(rows, SPEC).to_json(scores=True)))
+    assert (looks_like_cells(cells), looks_like_cells(rows)) == (True, False)
+    first, second = run(SPEC, evidence=rows), run(SPEC, evidence=cells)
+    assert first["measures"] == second["measures"]
+    assert second["passport"]["input"]["kind"] == "cells"
+
+
+def test_sensitive_values_may_come_from_another_file(tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows", "id,y_true,y_pred\n" + "".join(f"{row},{row % 2},1\n" for row in range(40)))
+    people = write(tmp_path / "people", "id,group\n" + "".join(f"{row},{'ab'[row % 2]}\n" for row in range(40)))
+    spec = {
+        **SPEC,
+        "columns": {**SPEC["columns"], "id": "id"},
+        "sensitive": [{"column": "group", "from": "sensitive_file"}],
+        "sensitive_file": {"id": "id"},
+    }
+    found = run(spec, evidence=rows, sensitive_file=people)
+    assert [group["n"] for group in found["by_group"]] == [20, 20]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"format": "countersign/cells/2"', "the cells document is not JSON"),
+        ('{"format": "countersign/cells/2"}', "the cells document is damaged"),
+        ('{"format": "countersign/cells/9"}', "not a cells document"),
+        ('{"format": "countersign/cells/2", "x": ' + "[" * 200_000, "the cells document is not JSON"),
+    ],
+)
+def test_damaged_cells_are_refused(tmp_path: Path, content: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        run(SPEC, evidence=write(tmp_path / "cells", content))
+
+
+def test_cells_of_another_audit_are_refused(tmp_path: Path) -> None:
+    cells = write(tmp_path / "cells", json.dumps(reduce_file(write(tmp_path / "rows", ROWS), SPEC).to_json()))
+    with pytest.raises(BadInput, match="the specification says 'yes'"):
+        run({**SPEC, "positive_label": "yes"}, evidence=cells)
