@@ -58,17 +58,24 @@ INPUTS_FOR: dict[str, dict[str, tuple[str, ...]]] = {
 """What further evidence each kind of evaluation may read, by role."""
 
 
-JOBS_FOR: dict[tuple[str, str], str] = {}
+JOBS_FOR: dict[tuple[str, str], str] = {
+    (EvaluationKind.EXPLANATION, EvidenceKind.MODEL_DOCUMENT): "recomputed_explanation",
+}
 """(kind of evaluation, kind of evidence) -> kind of job, where it is not the evaluation's own kind."""
+NEEDED_FOR: dict[tuple[str, str], tuple[str, ...]] = {
+    (EvaluationKind.EXPLANATION, EvidenceKind.MODEL_DOCUMENT): (InputRole.DATA,),
+}
+"""Which further evidence must be there, by role: a model explains nothing without rows."""
 QUALITY = EvaluationKind.DATA_QUALITY
 FORMER = "former"
 """The role of the former version's explanation: a result document of ours, not an upload."""
 
 
-def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+def check_spec(kind: str, spec: dict[str, Any], evidence_kind: str = "") -> dict[str, Any]:
     """Let the laboratory check a specification before it is queued. Raises ``InvalidInput`` naming the key."""
     # Imported here: the laboratory's checks are light, but nothing else of it may reach a web process.
     from audits.explanations.spec import check_explanation_spec
+    from audits.portable.spec import check_recompute_spec
     from audits.quality.spec import check_quality_spec
     from audits.reproduction import check_reproduction_spec
     from audits.spec import check_spec as check_bias_spec
@@ -80,6 +87,8 @@ def check_spec(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
             check_reproduction_spec(spec)
         elif kind == QUALITY:
             check_quality_spec(spec)
+        elif evidence_kind == EvidenceKind.MODEL_DOCUMENT:
+            check_recompute_spec(spec)
         else:
             check_explanation_spec(spec)
     except BadInput as error:

@@ -50,11 +50,11 @@ def request_evaluation(
     authorise(actor, "request_evaluation", version.model.project)
     if kind not in runner.EVIDENCE_FOR:
         raise InvalidInput(f"“kind” must be one of {', '.join(runner.EVIDENCE_FOR)}.", field="kind")
-    checked = runner.check_spec(kind, spec)
+    checked = runner.check_spec(kind, spec, evidence.kind)
     version, moved = lock_and_amend(version)
     _check_evidence(version, f"A {kind}", evidence, runner.EVIDENCE_FOR[kind], "evidence")
     used = _declared(version, dataset_role, dataset_version)
-    read = _check_inputs(version, kind, dict(inputs or {}))
+    read = _check_inputs(version, kind, evidence.kind, dict(inputs or {}))
     evaluation = Evaluation.objects.create(
         version=version,
         kind=kind,
@@ -123,7 +123,9 @@ def _check_evidence(version: ModelVersion, reader: str, evidence: Evidence, kind
         raise InvalidInput("That evidence is superseded; evaluate what took its place.", field=field)
 
 
-def _check_inputs(version: ModelVersion, kind: str, inputs: dict[str, Evidence]) -> dict[str, Evidence]:
+def _check_inputs(
+    version: ModelVersion, kind: str, evidence_kind: str, inputs: dict[str, Evidence]
+) -> dict[str, Evidence]:
     """The further evidence by role. An explanation's rows are matched with the predictions on record."""
     known = runner.INPUTS_FOR[kind]
     for role, evidence in inputs.items():
@@ -131,6 +133,9 @@ def _check_inputs(version: ModelVersion, kind: str, inputs: dict[str, Evidence])
             roles = ", ".join(known) or "none"
             raise InvalidInput(f"A {kind} has no input “{role}”; it knows {roles}.", field="inputs")
         _check_evidence(version, f"The input “{role}”", evidence, known[role], "inputs")
+    for role in runner.NEEDED_FOR.get((kind, evidence_kind), ()):
+        if role not in inputs:
+            raise InvalidInput(f"This {kind} needs the input “{role}”.", field="inputs")
     if InputRole.PREDICTIONS in known and InputRole.PREDICTIONS not in inputs:
         newest = _newest_predictions(version)
         return inputs | ({InputRole.PREDICTIONS.value: newest} if newest else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from datetime import timedelta
@@ -16,9 +17,11 @@ from governance import leases, runner, store, tasks
 from governance.actions import catalog, evaluations, lineage
 from governance.canonical import sha256_hex
 from governance.dossier import collect
+from governance.exceptions import InvalidInput
 from governance.gate import judge
 from governance.models import AuditLogEntry, Evaluation, WorkStatus
 from tests import cast
+from tests.audits.portable.paper import make_paper
 from tests.audits.samples import find_devset, needs_devset
 
 GOOD = cast.make_predictions(40).decode()
@@ -240,6 +243,50 @@ def test_explanation_that_does_not_add_up_succeeds_and_closes_the_gate(version, 
     finding = next(item for item in judge(collect(version)).findings if item.key == "evaluation:explanation:test")
     assert finding.status == "NOT_MET"
     assert finding.detail == "The submitted values do not add up to the model's output on every row."
+
+
+def request_recomputation(version, developer, predictions: str, **spec) -> Evaluation:
+    """An explanation of the paper tree (11 left of x = 0.5, else 13 or 17), with its rows and predictions."""
+    document = json.dumps(make_paper()).encode()
+    submit = functools.partial(cast.submit, version, by=developer)
+    model = submit("model_document", file=[document], file_name="model.json")
+    rows = submit("table", file=[b"id,x,y\np1,0.5,9\np2,0.6,2\np3,0.6,3\n"], file_name="rows.csv")
+    told = submit("predictions", file=[f"id,points\n{predictions}".encode()], file_name="predictions.csv")
+    return evaluations.request_evaluation(
+        version,
+        kind="explanation",
+        evidence=model,
+        spec={"columns": {"id": "id", "y_score": "points"}} | spec,
+        inputs={"data": rows, "predictions": told},
+        actor=cast.acting(developer),
+    )
+
+
+@pytest.mark.sandboxed
+def test_model_document_is_explained_by_the_portal_behind_walls(version, developer):
+    done = run(request_recomputation(version, developer, "p3,17\np1,11\np2,13\n"))
+    result = json.loads(done.result or "{}")
+    assert done.failure == ""
+    assert result["statement"] == "recomputed by the portal; predictions equal to the submitted ones on 3 of 3 rows"
+    assert [found["feature"] for found in result["importance"]] == ["x", "y"]
+
+
+def test_model_document_that_does_not_predict_what_was_submitted_fails_with_the_row(version, developer):
+    done = run(request_recomputation(version, developer, "p3,17\np1,11\np2,14\n"))
+    assert done.status == WorkStatus.FAILED
+    assert "column 'points', row 2: the model document gives 13, submitted was 14 (id p2)" in done.failure
+
+
+def test_model_document_needs_rows_and_a_specification_of_its_own(version, developer):
+    with pytest.raises(InvalidInput, match="column 'explained'"):
+        request_recomputation(version, developer, "p1,11\n", explained="both")
+    model = cast.submit(
+        version, "model_document", by=developer, file=[json.dumps(make_paper()).encode()], file_name="m"
+    )
+    with pytest.raises(InvalidInput, match="needs the input “data”"):
+        evaluations.request_evaluation(
+            version, kind="explanation", evidence=model, spec={}, actor=cast.acting(developer)
+        )
 
 
 # --- The sweep -----------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ import pytest
 from audits.errors import BadInput
 from audits.portable.document import AdditiveModel, check_document, read_document
 from audits.portable.strict_json import read_json
-from tests.audits.portable.samples import PAPER_TREE, get_trees, make_paper
+from tests.audits.portable.paper import PAPER_TREE, make_paper
+from tests.audits.portable.samples import get_trees
 
 
 def test_a_whole_document_is_read_with_its_digest(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from audits.portable.recompute import run_recomputed_explanation
 from audits.portable.strict_json import read_json
 from audits.portable.trees import TreeEnsemble
 from countersign.export import describe_additive, export_model
-from tests.audits.portable.samples import FEATURES, fit, make_paper
+from tests.audits.portable.paper import make_paper
+from tests.audits.portable.samples import FEATURES, fit
 
 LONGEST = 20.0
 VALUES: list[Any] = [

@@ -19,7 +19,8 @@ from audits.errors import BadInput
 from audits.portable.document import PortableModel
 from audits.portable.predict import predict
 from countersign.export import describe_additive, export_model
-from tests.audits.portable.samples import FEATURES, MODELS, check, export, fit, get_trees, make_paper, make_rows
+from tests.audits.portable.paper import make_paper
+from tests.audits.portable.samples import FEATURES, MODELS, check, export, fit, get_trees, make_rows
 
 # XGBoost computes its links in float32; everything else is float64, added up in the same order.
 LINK_TOLERANCE = 3e-7

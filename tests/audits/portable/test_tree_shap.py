@@ -15,7 +15,8 @@ from audits.portable import tree_shap
 from audits.portable.predict import predict_margins
 from audits.portable.tree_shap import explain_trees, interact_trees
 from audits.portable.trees import Tree, TreeEnsemble
-from tests.audits.portable.samples import FEATURES, check, export, fit, get_trees, make_paper, make_rows
+from tests.audits.portable.paper import make_paper
+from tests.audits.portable.samples import FEATURES, check, export, fit, get_trees, make_rows
 
 PLAYERS = np.arange(len(FEATURES))
 
