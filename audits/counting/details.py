@@ -112,32 +112,56 @@ def count_scores(
     One by one where they are few enough; else in equal ranges, each with the mean of its scores;
     their width is the `resolution` of the result. Which of the two depends on the data alone.
     """
-    groups = sorted({cell.group for cell in cells.rows})
-    place = {group: number for number, group in enumerate(groups)}
-    kinds = sorted({(place[group], label) for group, label, _ in converted.values()})
-    kind_of = {kind: number for number, kind in enumerate(kinds)}
-    lookup = _lookup(
-        len(found), {number: kind_of[place[group], label] for number, (group, label, _) in converted.items()}
-    )
     rows = sum(part.rows for part in found)
     if bins is None and rows > limits.exact_scores:
-        bins = choose_bins(engine, plan, found, len(kinds), limits)
+        bins = choose_bins(engine, plan, found, len(list_kinds(cells, converted)), limits)
     if bins is not None:
-        columns = _count_in_bins(engine, plan, lookup, len(kinds), bins)
-    else:
-        columns = _count_one_by_one(engine, plan, lookup, is_grouped=rows > limits.exact_scores)
-    kind, *rest = columns
-    numbers = _split_kinds(kinds, kind)
-    counts = ScoreCounts.create(groups, [*numbers, *rest])
-    return counts if bins is None else replace(counts, resolution=bins.width)
+        return _count_in_bins(engine, plan, cells, converted, len(found), bins)
+    number, columns = _count_one_by_one(engine, plan, is_grouped=rows > limits.exact_scores)
+    return make_scores(cells, converted, len(found), number, columns, None)
 
 
-def _split_kinds(kinds: Sequence[tuple[int, int]], kind: NDArray[Any]) -> list[NDArray[np.int64]]:
-    """Return the columns group and label of numbered (group, label)."""
+def list_kinds(cells: Cells, converted: Converted) -> list[tuple[int, int]]:
+    """Return the distinct (place of the group among the sorted groups, label)."""
+    place = {group: number for number, group in enumerate(sorted({cell.group for cell in cells.rows}))}
+    return sorted({(place[group], label) for group, label, _ in converted.values()})
+
+
+def _number_kinds(cells: Cells, converted: Converted, size: int) -> NDArray[np.int64]:
+    """Return the number of the kind of every combination; -1 for those left out."""
+    place = {group: number for number, group in enumerate(sorted({cell.group for cell in cells.rows}))}
+    numbers = {kind: number for number, kind in enumerate(list_kinds(cells, converted))}
+    return _lookup(size, {number: numbers[place[group], label] for number, (group, label, _) in converted.items()})
+
+
+def make_scores(
+    cells: Cells,
+    converted: Converted,
+    size: int,
+    number: NDArray[np.int64],
+    columns: Sequence[NDArray[Any]],
+    bins: ScoreBins | None,
+) -> ScoreCounts:
+    """Return score counts from rows (number of a combination, score, count, weight, weight squared)."""
+    kind = _number_kinds(cells, converted, size)[number]
+    kept = kind >= 0
+    return _create_scores(cells, converted, kind[kept], [column[kept] for column in columns], bins)
+
+
+def _create_scores(
+    cells: Cells,
+    converted: Converted,
+    kind: NDArray[np.int64],
+    columns: Sequence[NDArray[Any]],
+    bins: ScoreBins | None,
+) -> ScoreCounts:
+    """Return score counts from rows (number of a kind, score, count, weight, weight squared)."""
     import numpy as np
 
-    table = np.array(kinds, dtype=np.int64).reshape(-1, 2)
-    return [table[kind, 0], table[kind, 1]]
+    table = np.array(list_kinds(cells, converted), dtype=np.int64).reshape(-1, 2)
+    groups = sorted({cell.group for cell in cells.rows})
+    counts = ScoreCounts.create(groups, [table[kind, 0], table[kind, 1], *columns])
+    return counts if bins is None else replace(counts, resolution=bins.width)
 
 
 def choose_bins(
@@ -164,9 +188,9 @@ def make_bins(low: float, high: float, kinds: int, limits: Limits) -> ScoreBins 
 
 
 def _count_one_by_one(
-    engine: duckdb.DuckDBPyConnection, plan: Plan, lookup: NDArray[np.int64], *, is_grouped: bool
-) -> list[NDArray[Any]]:
-    """Return columns (kind, score, count, weight, weight squared), equal scores together or not."""
+    engine: duckdb.DuckDBPyConnection, plan: Plan, *, is_grouped: bool
+) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
+    """Return (number of a combination, columns (score, count, weight, weight squared))."""
     import numpy as np
 
     is_weighted = "w" in plan.numbers
@@ -174,30 +198,25 @@ def _count_one_by_one(
     if is_grouped:
         sums = "fsum(w) AS weight, fsum(w * w) AS squared" if is_weighted else "1 AS nothing"
         query = f"SELECT number, s, count(*) AS rows, {sums} FROM ({query}) GROUP BY number, s"  # noqa: S608
-    table = engine.execute(query).fetchnumpy()
-    kind = lookup[np.asarray(table["number"])]
-    kept = kind >= 0
-    columns = {name: np.asarray(column)[kept] for name, column in table.items()}
-    count = columns["rows"] if is_grouped else np.ones(int(kept.sum()), dtype=np.int64)
-    weight = count.astype(np.float64)
-    squared = weight
-    if is_weighted and is_grouped:
-        weight, squared = columns["weight"], columns["squared"]
-    elif is_weighted:
-        weight = columns["w"]
-        squared = weight * weight
-    return [kind[kept], columns["s"], count, weight, squared]
+    table = {name: np.asarray(column) for name, column in engine.execute(query).fetchnumpy().items()}
+    count = table["rows"] if is_grouped else np.ones(len(table["s"]), dtype=np.int64)
+    weight = squared = count.astype(np.float64)
+    if is_weighted:
+        weight = table["weight"] if is_grouped else table["w"]
+        squared = table["squared"] if is_grouped else weight * weight
+    return table["number"], [table["s"], count, weight, squared]
 
 
 def _count_in_bins(
-    engine: duckdb.DuckDBPyConnection, plan: Plan, lookup: NDArray[np.int64], kinds: int, bins: ScoreBins
-) -> list[NDArray[Any]]:
-    """Return columns (kind, mean score, count, weight, weight squared), streamed in batches."""
+    engine: duckdb.DuckDBPyConnection, plan: Plan, cells: Cells, converted: Converted, size: int, bins: ScoreBins
+) -> ScoreCounts:
+    """Add up the scores in equal ranges, streamed in batches into one array of sums."""
     import numpy as np
 
     is_weighted = "w" in plan.numbers
-    size = kinds * bins.number
-    sums = np.zeros((5 if is_weighted else 2, size))
+    lookup = _number_kinds(cells, converted, size)
+    length = len(list_kinds(cells, converted)) * bins.number
+    sums = np.zeros((5 if is_weighted else 2, length))
     query = number_rows(plan, "r.s, r.w" if is_weighted else "r.s")
     for batch in engine.sql(query).to_arrow_reader(BATCH_ROWS):
         kind = lookup[batch.column("number").to_numpy()]
@@ -210,7 +229,7 @@ def _count_in_bins(
             weight = batch.column("w").to_numpy(zero_copy_only=False)[kept]
             columns += [weight * score, weight, weight * weight]
         for total, values in zip(sums, columns, strict=True):
-            total += np.bincount(code, weights=values, minlength=size)
+            total += np.bincount(code, weights=values, minlength=length)
     filled = np.flatnonzero(sums[0])
     count, plain, *rest = sums[:, filled]
     score = plain / count
@@ -218,7 +237,8 @@ def _count_in_bins(
     if is_weighted:
         scored, weight, squared = rest
         score = np.divide(scored, weight, out=score, where=weight > 0)
-    return [filled // bins.number, score, count.astype(np.int64), weight, squared]
+    found = [score, count.astype(np.int64), weight, squared]
+    return _create_scores(cells, converted, filled // bins.number, found, bins)
 
 
 def count_errors(engine: duckdb.DuckDBPyConnection, plan: Plan, converted: Converted) -> ErrorMoments:
@@ -231,15 +251,15 @@ def count_errors(engine: duckdb.DuckDBPyConnection, plan: Plan, converted: Conve
     return make_errors(converted, engine.execute(write_moments(plan, keyed)).fetchall())
 
 
-def write_moments(plan: Plan, keyed: str) -> str:
-    """Return the query for the sums of every group from rows (number, t_mean, t, p, w)."""
+def write_moments(plan: Plan, keyed: str, *, keys: str = "number", texts: str = "number") -> str:
+    """Return the query for the sums of every group from rows (keys, t_mean, t, p, w)."""
     from audits.counting.error_moments import ErrorMoments
 
     sums = [
         text.replace("sum(", f"{plan.sum_function}(").replace("{shift}", "t_mean")
         for text in ErrorMoments.AGGREGATES.values()
     ]
-    return f"SELECT number, t_mean, {', '.join(sums)} FROM ({keyed}) AS keyed GROUP BY number, t_mean"  # noqa: S608
+    return f"SELECT {texts}, t_mean, {', '.join(sums)} FROM ({keyed}) AS keyed GROUP BY {keys}, t_mean"  # noqa: S608
 
 
 def make_errors(converted: Converted, table: Sequence[Sequence[Any]]) -> ErrorMoments:

@@ -65,12 +65,12 @@ def write_thresholds(spec: AuditSpec, reader: ColumnReader, rows: str, width: in
     )
 
 
-def write_place(spec: AuditSpec, divide: str) -> str:
-    """Return the SQL expression for k, given n rows; `divide` is the engine's whole division."""
+def write_place(spec: AuditSpec, divide: str, rows: str = "n") -> str:
+    """Return the SQL expression for k, given the number of `rows`; `divide` is whole division."""
     if isinstance(spec.top_k, int):
         return str(spec.top_k)
     share = Fraction(str(spec.top_k))
-    return f"(n * {share.numerator} + {share.denominator - 1}) {divide} {share.denominator}"
+    return f"({rows} * {share.numerator} + {share.denominator - 1}) {divide} {share.denominator}"
 
 
 def find_place(spec: AuditSpec, rows: int) -> int:
