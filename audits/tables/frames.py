@@ -241,14 +241,16 @@ def _read_part(
 ) -> TableFile:
     """Check one file."""
     sniffed = sniff(path)
+    # An archive is looked at first: nothing else may meet a gzip bomb.
+    is_later = deferred and not sniffed.is_compressed and path.stat().st_size > DEFERRED_BYTES
     content = check_content(
         path,
         is_text=sniffed.kind == "csv",
         is_compressed=sniffed.is_compressed,
         limits=limits,
-        deferred=deferred and path.stat().st_size > DEFERRED_BYTES,
+        deferred=is_later,
     )
-    if not deferred or path.stat().st_size <= DEFERRED_BYTES:
+    if not is_later:
         content.result()
     schema = _read_schema(path, sniffed, required, delimiter, limits)
     used_encoding = None
