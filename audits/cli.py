@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     arguments : sequence of str
         Without the name of the program.
     """
-    options = make_parser().parse_args(list(arguments))
+    options = _parse(arguments)
     try:
         return _run(options)
     except KeyboardInterrupt:
@@ -71,6 +71,14 @@ def main(arguments: Sequence[str]) -> int:
         return _refuse(f"a fault of this program, please report it: {kind}: {error} (--debug shows where)")
 
 
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = make_parser()
+    options = parser.parse_args(list(arguments))
+    if (getattr(options, "sql", None) is None) != (getattr(options, "table", None) is None):
+        parser.error("--sql and --table go together")
+    return options
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = _Parser(prog="audits", description=DESCRIPTION, epilog=EPILOG, formatter_class=_Formatter)
@@ -85,9 +93,8 @@ def make_parser() -> argparse.ArgumentParser:
         "only count: write the counted cells, from which `bias --cells` gives the same numbers. They hold every score "
         "with its count; with minimum_published_count above 1 they hold no scores and no small cells",
     )
-    text = "count on a Dask cluster, at the address of its scheduler; only cells come back"
-    for group in (source, cells.add_mutually_exclusive_group()):
-        group.add_argument("--cluster", metavar="ADDRESS", help=text)
+    _add_engines(bias, source)
+    _add_engines(cells, cells.add_mutually_exclusive_group())
     explain = _add_command(
         commands, "explain", run_explain, "check feature attributions, or compute them from a model document"
     )
@@ -97,6 +104,19 @@ def make_parser() -> argparse.ArgumentParser:
     explain.add_argument("--background", type=Path, metavar="FILE", help="rows that stand in for absent features")
     _add_command(commands, "quality", run_quality, "profile a table, and judge what is expected of it")
     return parser
+
+
+def _add_engines(command: argparse.ArgumentParser, source: Any) -> None:
+    """Add the options for rows that are counted where they live."""
+    text = "count on a Dask cluster, at the address of its scheduler; only cells come back"
+    source.add_argument("--cluster", metavar="ADDRESS", help=text)
+    source.add_argument(
+        "--sql",
+        metavar="URL",
+        help="count in PostgreSQL; only sums come back. Leave the password to PGPASSWORD or the password file",
+    )
+    command.add_argument("--table", metavar="NAME", help="with --sql: the table, or schema.table")
+    command.add_argument("--sensitive-table", metavar="NAME", help="with --sql: the table with sensitive values")
 
 
 def _add_command(commands: Any, name: str, run: Command, text: str) -> argparse.ArgumentParser:

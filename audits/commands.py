@@ -31,9 +31,10 @@ def run_bias(options: argparse.Namespace, document: Document, progress: Progress
     spec = check_bias_spec(options.spec, document)
     if options.cells is not None:
         return name_result(_audit_counted(options.cells, spec, progress), document, options.cells.name)
-    if options.cluster is not None:
+    if is_elsewhere(options):
         cells, run = _count_elsewhere(options, spec, progress)
-        return name_result(audit_cells(cells, spec, run, progress=progress), document, document["file"])
+        result = audit_cells(cells, spec, run, progress=progress)
+        return name_result(result, document, document["file"] if options.sql is None else options.table)
     located = _locate_input(spec, options.spec)
     with naming(*located.files):
         progress(0.0, "checking the file")
@@ -42,10 +43,19 @@ def run_bias(options: argparse.Namespace, document: Document, progress: Progress
     return name_result(result, document, document["file"])
 
 
+def is_elsewhere(options: argparse.Namespace) -> bool:
+    """Tell whether the rows are to be counted where they live."""
+    return options.cluster is not None or options.sql is not None
+
+
 def _count_elsewhere(options: argparse.Namespace, spec: AuditSpec, progress: Progress) -> tuple[Cells, Document]:
     """Count where the rows live; the cells and the passport of the count."""
-    from audits.elsewhere import count_on_cluster
+    from audits.elsewhere import count_in_postgres, count_on_cluster
 
+    if options.sql is not None:
+        progress(0.0, "counting in the database")
+        with naming(options.table):
+            return count_in_postgres(options.sql, options.table, spec, options.sensitive_table)
     if not spec.files:
         raise BadInput("name the file to be read", column="file")
     progress(0.0, "counting on the cluster")
@@ -71,7 +81,7 @@ def run_cells(options: argparse.Namespace, document: Document, progress: Progres
     from audits.tables.sources import open_input
 
     spec = check_bias_spec(options.spec, document)
-    if options.cluster is not None:
+    if is_elsewhere(options):
         return publish_cells(_count_elsewhere(options, spec, progress)[0], spec)
     located = _locate_input(spec, options.spec)
     with naming(*located.files):

@@ -1,4 +1,4 @@
-"""Counting predictions that live elsewhere, for the command line: on a cluster."""
+"""Counting predictions that live elsewhere, for the command line: on a cluster, in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -92,3 +92,40 @@ def describe_parts(parts: Sequence[dict[str, Any]], seed: int, engine: str) -> d
         "parts": list(parts),
     }
     return {"seed": seed, "versions": versions(), "input": source, "delimiter": None, "encoding": None}
+
+
+def count_in_postgres(
+    address: str, table: str, spec: AuditSpec, sensitive: str | None = None
+) -> tuple[Cells, dict[str, Any]]:
+    """Count a table of PostgreSQL, and describe the run.
+
+    Parameters
+    ----------
+    address : str
+        A connection URL or string of libpq; what it leaves out comes from the PG* variables of the
+        environment and the password file, which is where a password belongs.
+    table : str
+        "table" or "schema.table".
+    spec : AuditSpec
+    sensitive : str, optional
+        The table with sensitive values, where the specification has a sensitive_file.
+
+    Raises
+    ------
+    BadInput
+        Where the database cannot be reached, and for what is wrong with the table.
+    """
+    import psycopg
+
+    from audits.bias.record import versions
+    from audits.counting.warehouse import reduce_in_postgres
+
+    try:
+        with psycopg.connect(address, connect_timeout=CONNECT_SECONDS, application_name="countersign audits") as found:
+            cells = reduce_in_postgres(found, table, spec, sensitive=sensitive)
+            server = found.info.server_version
+    except psycopg.Error as error:
+        reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+        raise BadInput(f"PostgreSQL: {reason}") from None
+    source = {"sha256": None, "bytes": None, "kind": "postgresql", "table": table, "server_version": server}
+    return cells, {"seed": spec.seed, "versions": versions(), "input": source, "delimiter": None, "encoding": None}

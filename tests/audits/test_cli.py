@@ -14,7 +14,7 @@ import pytest
 
 from audits.cli import main
 from tests.audits.bias.test_devset import list_differences
-from tests.audits.portable.samples import make_paper
+from tests.audits.portable.paper import make_paper
 from tests.audits.samples import SPEC, find_case, find_devset, list_cases, needs_devset, write
 
 ROOT = Path(__file__).parents[2]
@@ -324,6 +324,18 @@ def test_rows_are_counted_on_a_cluster(tmp_path: Path, capsys: pytest.CaptureFix
     assert there["data"]["sha256"] == here["data"]["sha256"]
     assert counted["cells"] == here["cells"]["cells"]
     assert "cannot reach the cluster" in refuse(capsys, "cells", spec, "--cluster", "nonsense")
+
+
+def test_a_database_that_cannot_be_reached_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = write_spec(tmp_path)
+    address = "postgresql://somebody:very-secret@127.0.0.1:1/nothing"
+    said = refuse(capsys, "bias", spec, "--sql", address, "--table", "predictions")
+    assert said.startswith("audits: predictions: PostgreSQL: ")
+    assert "very-secret" not in said
+    assert "--sql and --table go together" in refuse(capsys, "cells", spec, "--sql", address)
+    assert "PostgreSQL" in refuse(capsys, "bias", spec, "--sql", "postgresql://%zz", "--table", "predictions")
 
 
 def test_quality_profiles_a_table_and_judges_expectations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
