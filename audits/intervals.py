@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from audits.counting.scores import BinSums
+
 Z_95 = 1.959963984540054
 
 
@@ -166,6 +168,85 @@ def mean_interval(mean: float, variance: float, size: float, z: float) -> Interv
         return None
     half = z * math.sqrt(variance / (size - 1))
     return Interval(mean - half, mean + half, "normal")
+
+
+def positive_interval(mean: float, variance: float, size: float, z: float) -> Interval | None:
+    """Return limits of a mean of positive quantities, normal on the log scale; None below two rows.
+
+    The mean of squares and losses is skewed: the log scale keeps its upper limit wide enough.
+    """
+    if size < 2:
+        return None
+    if mean <= 0 or variance <= 0:
+        return Interval(mean, mean, "normal-log")
+    factor = math.exp(z * math.sqrt(variance / (size - 1)) / mean)
+    return Interval(mean / factor, mean * factor, "normal-log")
+
+
+def theil_interval(positive: float, negative: float, size: float, z: float) -> Interval:
+    """Return limits of the Theil index of benefits 0, 1 and 2 by the delta method.
+
+    Parameters
+    ----------
+    positive, negative : float
+        Shares of false positives (benefit 2) and false negatives (benefit 0).
+    size : float
+        Number of rows the shares are worth.
+    z : float
+
+    Without any error the upper limit is the larger index that Wilson's upper limit of the share
+    of errors allows.
+    """
+    mean = 1 - negative + positive
+    value = max(-math.log(mean) + 2 * math.log(2) * positive / mean, 0.0)
+    if positive == negative == 0:
+        share = wilson(0.0, size, z).high
+        most = max(-math.log(1 - share), 2 * math.log(2) * share / (1 + share) - math.log(1 + share))
+        return Interval(0.0, most, "wilson")
+    slope = -1 / mean - 2 * math.log(2) * positive / (mean * mean)
+    variance = 0.0
+    for share, benefit, is_positive in ((positive, 2, 1), (negative, 0, 0), (1 - positive - negative, 1, 0)):
+        influence = slope * (benefit - mean) + 2 * math.log(2) / mean * (is_positive - positive)
+        variance += share * influence * influence
+    half = z * math.sqrt(variance / max(size - 1, 1))
+    return Interval(max(value - half, 0.0), value + half, "delta")
+
+
+def draw_calibration(bins: BinSums, *, draws: int, random_state: int) -> NDArray[np.float64]:
+    """Resample the calibration error of one group from its sums per bin: array of shape (draws,).
+
+    The number of rows of a bin is drawn as Poisson, the sum of the errors (score - label) in it
+    as normal with the mean and variance of that many rows.
+    """
+    import numpy as np
+
+    generator = np.random.default_rng(random_state)
+    filled = bins.weight > 0
+    weight, squared = bins.weight[filled], bins.weight_squared[filled]
+    size = weight * weight / squared
+    gap = (bins.score[filled] - bins.label[filled]) / weight
+    variance = np.maximum(bins.gap_squared[filled] / weight - gap * gap, 0.0)
+    rows = generator.poisson(size, (draws, len(size)))
+    sums = rows * gap + np.sqrt(rows * variance) * generator.standard_normal(rows.shape)
+    scale = weight / size
+    total = (rows * scale).sum(axis=1)
+    return np.asarray((np.abs(sums) * scale).sum(axis=1) / np.where(total > 0, total, np.nan))
+
+
+def calibration_interval(bins: BinSums, value: float, *, level: float, draws: int, random_state: int) -> Interval:
+    """Return limits of a calibration error, reflected about it.
+
+    A mean of absolute values grows when it is resampled, as it did when the rows were drawn from
+    the world: reflecting the percentiles about the observed value takes both away.
+    """
+    import numpy as np
+
+    drawn = draw_calibration(bins, draws=draws, random_state=random_state)
+    drawn = drawn[~np.isnan(drawn)]
+    if not len(drawn):
+        return Interval(0.0, math.inf, "bootstrap")
+    low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(max(2 * value - float(high), 0.0), max(2 * value - float(low), value), "bootstrap")
 
 
 def draw_counts(

@@ -51,8 +51,8 @@ class Metric:
     """One quantity measured per group.
 
     `share` is set where the metric is a share of rows, so that its interval is a binomial one;
-    `compute` gives the value from the counts. Score metrics have no `compute`: they need the
-    scores themselves (`needs == "score"`).
+    `compute` gives the value from the counts. Metrics of scores and of a regression's errors
+    have no `compute`: they need more than the counts (`needs` is "score" or "error").
     """
 
     name: str
@@ -61,7 +61,7 @@ class Metric:
     definition: str
     undefined_when: str
     source: str
-    needs: Literal["label", "score", "attributions", "reruns"] = "label"
+    needs: Literal["label", "score", "error", "attributions", "reruns"] = "label"
     compute: Callable[[Counts], Any] | None = None
     share: Share | None = None
 
@@ -74,6 +74,23 @@ def divide(part: Any, whole: Any) -> Any:
 
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(whole == 0, np.nan, part / whole)
+
+
+def _theil_index(counts: Counts) -> Any:
+    """Return the Theil index of the benefits prediction - label + 1; NaN where nobody benefits.
+
+    The mean of (b / m) ln(b / m) over benefits b with mean m, where 0 ln 0 = 0: with the benefits
+    0 (false negatives), 1 and 2 (false positives) it is ln(n / S) + 2 FP ln 2 / S, S the sum of
+    the benefits.
+    """
+    benefits = counts.tp + counts.tn + 2 * counts.fp
+    ratio = divide(counts.total, benefits)
+    bonus = divide(2 * math.log(2) * counts.fp, benefits)
+    if isinstance(benefits, (int, float)):
+        return max(math.log(ratio) + bonus, 0.0) if benefits else math.nan
+    import numpy as np
+
+    return np.maximum(np.log(ratio) + bonus, 0.0)
 
 
 def _share(
@@ -104,6 +121,62 @@ NO_POSITIVES = "the group has no rows whose true label is the positive one"
 NO_NEGATIVES = "the group has no rows whose true label is the negative one"
 NONE_SELECTED = "no row of the group is selected"
 ALL_SELECTED = "every row of the group is selected"
+
+NO_PROBABILITIES = "the group has no rows (or no weight), or a score is not a probability from 0 to 1"
+NOT_TWO_ROWS = "the group has fewer than two rows, or its true values are all the same"
+
+_ERRORS: tuple[tuple[str, str, Direction, str, str, str], ...] = (
+    ("mean_true", "Mean true value", "neither", "Mean of the true values.", NO_ROWS, "definition"),
+    ("mean_pred", "Mean prediction", "neither", "Mean of the predictions.", NO_ROWS, "definition"),
+    (
+        "mean_error",
+        "Mean error",
+        "closer to 0",
+        "Mean of prediction minus truth: above 0 where predictions are too high.",
+        NO_ROWS,
+        "definition",
+    ),
+    (
+        "mae",
+        "Mean absolute error",
+        "closer to 0",
+        "Mean of |prediction - truth|.",
+        NO_ROWS,
+        f"{SCIKIT_LEARN}.mean_absolute_error",
+    ),
+    (
+        "mse",
+        "Mean squared error",
+        "closer to 0",
+        "Mean of (prediction - truth)^2.",
+        NO_ROWS,
+        f"{SCIKIT_LEARN}.mean_squared_error",
+    ),
+    (
+        "rmse",
+        "Root mean squared error",
+        "closer to 0",
+        "Square root of the mean squared error.",
+        NO_ROWS,
+        f"{SCIKIT_LEARN}.root_mean_squared_error",
+    ),
+    (
+        "r2",
+        "R squared",
+        "closer to 1",
+        "1 - (sum of squared errors) / (sum of squared deviations of the truth from the group's mean).",
+        NOT_TWO_ROWS,
+        f"{SCIKIT_LEARN}.r2_score",
+    ),
+    (
+        "max_abs_error",
+        "Largest absolute error",
+        "closer to 0",
+        "Largest |prediction - truth| of any row, whatever its weight.",
+        NO_ROWS,
+        f"{SCIKIT_LEARN}.max_error",
+    ),
+)
 
 _METRICS = (
     _share(
@@ -215,6 +288,18 @@ _METRICS = (
         compute=lambda c: (divide(c.tp, c.tp + c.fn) + divide(c.tn, c.fp + c.tn)) / 2,
     ),
     Metric(
+        name="theil_index",
+        title="Theil index",
+        direction="closer to 0",
+        definition=(
+            "Inequality of the benefits b = prediction - label + 1 of the rows (0, 1 or 2): the mean of "
+            "(b / m) ln(b / m), m the mean benefit; generalised entropy index with alpha = 1."
+        ),
+        undefined_when="no row of the group has a benefit: all are false negatives",
+        source="Speicher et al., KDD 2018",
+        compute=_theil_index,
+    ),
+    Metric(
         name="auc",
         title="Area under the ROC curve",
         direction="higher",
@@ -234,6 +319,48 @@ _METRICS = (
         source="definition",
         needs="score",
     ),
+    Metric(
+        name="log_loss",
+        title="Log loss",
+        direction="closer to 0",
+        definition=(
+            "Mean of -ln of the probability given to the true label; probabilities are kept 2.2e-16 away from 0 and 1."
+        ),
+        undefined_when=NO_PROBABILITIES,
+        source=f"{SCIKIT_LEARN}.log_loss",
+        needs="score",
+    ),
+    Metric(
+        name="brier_score",
+        title="Brier score",
+        direction="closer to 0",
+        definition="Mean squared difference between the score and the true label (1 where positive).",
+        undefined_when=NO_PROBABILITIES,
+        source=f"{SCIKIT_LEARN}.brier_score_loss",
+        needs="score",
+    ),
+    Metric(
+        name="calibration_error",
+        title="Calibration error",
+        direction="closer to 0",
+        definition=(
+            "Expected calibration error: |mean score - share of positive rows| in every bin of scores, averaged with "
+            "the rows of the bins as weights."
+        ),
+        undefined_when=NO_PROBABILITIES,
+        source="Naeini, Cooper and Hauskrecht, AAAI 2015",
+        needs="score",
+    ),
+    Metric(
+        name="calibration_bias",
+        title="Calibration in the large",
+        direction="closer to 0",
+        definition="Mean score minus the share of rows whose true label is the positive one.",
+        undefined_when=NO_PROBABILITIES,
+        source="Van Calster et al., BMC Medicine 17 (2019) 230",
+        needs="score",
+    ),
+    *(Metric(*entry, needs="error") for entry in _ERRORS),
 )
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _METRICS})
@@ -242,6 +369,9 @@ SHARES: Mapping[str, Share] = MappingProxyType(
     {metric.name: metric.share for metric in _METRICS if metric.share is not None}
 )
 """The metrics that are shares of rows."""
+
+CAN_BE_NEGATIVE = ("calibration_bias", "mean_error", "mean_true", "mean_pred", "r2")
+"""Metrics that can be below 0: their ratio says nothing where a group's value is."""
 
 COUNT = "n"
 """Name of the plain number of rows, measured beside the metrics for every group."""
@@ -282,6 +412,69 @@ EXPLANATION_METRICS: Mapping[str, Metric] = MappingProxyType(
                 title="Share of importance",
                 direction="neither",
                 definition="Importance of a feature divided by the sum over all features.",
+                undefined_when="never",
+                source="definition",
+                needs="attributions",
+            ),
+            Metric(
+                name="importance_difference",
+                title="Importance, difference between groups",
+                direction="closer to 0",
+                definition="Highest minus lowest importance of a feature over the groups of a sensitive feature.",
+                undefined_when="there is only one group",
+                source="definition",
+                needs="attributions",
+            ),
+            Metric(
+                name="rows_explained",
+                title="Rows explained",
+                direction="higher",
+                definition="Number of rows that were explained.",
+                undefined_when="never",
+                source="definition",
+                needs="attributions",
+            ),
+            Metric(
+                name="worst_importance_error",
+                title="Uncertainty of the worst importance",
+                direction="closer to 0",
+                definition="Largest relative half-width of an importance with a share of 1 % or more.",
+                undefined_when="no importance has an interval",
+                source="definition",
+                needs="attributions",
+            ),
+            Metric(
+                name="rank_stability",
+                title="Stability of the order",
+                direction="closer to 1",
+                definition="Mean rank correlation of the importances in resamples of the rows with those of all rows.",
+                undefined_when="there are fewer than three features",
+                source="Spearman, Am. J. Psychol. 15 (1904) 72",
+                needs="attributions",
+            ),
+            Metric(
+                name="rank_correlation",
+                title="Rank correlation of importances",
+                direction="closer to 1",
+                definition="Rank correlation with the importances named by the population.",
+                undefined_when="fewer than three features are in common",
+                source="Spearman, Am. J. Psychol. 15 (1904) 72",
+                needs="attributions",
+            ),
+            Metric(
+                name="top_overlap",
+                title="First features in common",
+                direction="higher",
+                definition="How many of the first features are among the first of the former version too.",
+                undefined_when="never",
+                source="definition",
+                needs="attributions",
+            ),
+            Metric(
+                name="protected_in_top",
+                title="Protected features among the first",
+                direction="closer to 0",
+                definition="How many of the declared features are among the first by importance.",
                 undefined_when="never",
                 source="definition",
                 needs="attributions",

@@ -4,6 +4,10 @@
 "by sex & age" for what compares the groups of a feature or combination. A feature's name has its
 backslashes and equals signs escaped with a backslash, a name or value a lone "&" between spaces,
 so that no value can imitate another population.
+
+Where there are more than two classes, a population about one class against the rest starts with
+it: "label=mid", "label=mid & sex=female", "label=mid & by sex". A feature that is itself called
+"label" is written with a backslash in front.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import re
 from collections.abc import Sequence
 
 OVERALL = "overall"
+LABEL = "label"
 JOIN = " & "
 _LONE_AND = re.compile(r"(?<!\S)&(?!\S)")
 
@@ -21,7 +26,8 @@ def _escape(text: str) -> str:
 
 
 def _escape_name(name: str) -> str:
-    return _escape(name).replace("=", "\\=")
+    escaped = _escape(name).replace("=", "\\=")
+    return f"\\{escaped}" if name == LABEL else escaped
 
 
 def name_group(features: Sequence[str], values: Sequence[str]) -> str:
@@ -43,3 +49,17 @@ def name_comparison(features: Sequence[str]) -> str:
     'by sex & age'
     """
     return "by " + JOIN.join(_escape_name(name) for name in features)
+
+
+def name_class(label: str, population: str) -> str:
+    """Return the population string of one class against the rest within a population.
+
+    >>> name_class("mid", "sex=female")
+    'label=mid & sex=female'
+    >>> name_class("mid", "overall")
+    'label=mid'
+    >>> name_class("mid", "by sex & age")
+    'label=mid & by sex & age'
+    """
+    start = f"{LABEL}={_escape(label)}"
+    return start if population == OVERALL else f"{start}{JOIN}{population}"

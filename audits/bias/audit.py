@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from audits.bias.classes import TOGETHER, list_class_metrics, set_against_rest
 from audits.bias.comparisons import Comparer, read_like_fairlearn
 from audits.bias.extension import extend_result
-from audits.bias.groupings import (
-    Resampler,
-    Settings,
-    compute_frame,
-    measure_group,
-    tally_groups,
-)
+from audits.bias.groupings import measure_groups
 from audits.bias.impact import find_impact_ratios, find_scoring_rates
 from audits.bias.measures import Measure, measures
 from audits.bias.notes import write_notes
 from audits.bias.record import describe_run, to_json
-from audits.bias.results import BiasAudit, Group, Grouping
+from audits.bias.resampling import Resampler
+from audits.bias.results import BiasAudit, Grouping
 from audits.bias.robustness import keep_undisturbed
+from audits.bias.significance import run_tests
+from audits.bias.standardized import standardize
+from audits.bias.tallies import Settings, has_labels
 from audits.counting.cells import Cells
 from audits.counting.reduction import reduce_to_cells
+from audits.counting.scores import Binning
 from audits.errors import BadInput
 from audits.intervals import find_z
 from audits.metrics import METRICS
@@ -37,6 +38,7 @@ from audits.spec import (
 from audits.tables.frames import LIMITS, Limits, TableFile, read_predictions
 
 ALL_SUBSETS_UP_TO = 3
+DEFAULT_BINNING = Binning()
 
 Progress = Callable[[float, str], None]
 
@@ -52,6 +54,9 @@ def bias_audit(
     draws: int = DEFAULT_DRAWS,
     random_state: int = 0,
     scoring: bool = False,
+    binning: Binning = DEFAULT_BINNING,
+    correction: str = "holm",
+    exclude_under_two_percent: bool = False,
 ) -> BiasAudit:
     """Measure every metric for every group, and what sets the groups apart.
 
@@ -78,6 +83,12 @@ def bias_audit(
         The seed of the resampling.
     scoring : bool
         Whether to report scoring rates (needs scores).
+    binning : Binning
+        How scores are put into bins for the calibration error.
+    correction : str
+        Of tests for their number: "holm" or "benjamini-hochberg".
+    exclude_under_two_percent : bool
+        Whether groups with less than 2 percent of the rows are left out of impact ratios.
 
     Returns
     -------
@@ -98,26 +109,52 @@ def bias_audit(
     >>> audit.groupings[0].disparities["demographic_parity_ratio"].value
     0.4
     """
+    cells = cells.without_condition()
     features = tuple(sensitive_features or cells.sensitive_features)
-    names = tuple(metrics or _available_metrics(cells))
-    settings = Settings(names, minimum_group_size, level, find_z(level), draws, random_state)
+    names = tuple(metrics) if metrics is not None else list_metrics(cells)
+    settings = Settings(
+        names if cells.task != "multiclass" else tuple(name for name in TOGETHER if name in names),
+        minimum_group_size,
+        level,
+        find_z(level),
+        draws,
+        random_state,
+        binning,
+        correction,
+        exclude_under_two_percent,
+    )
     _check_reference(cells, reference or {})
+    audit = _measure(cells, features, reference or {}, settings, scoring=scoring)
+    if cells.task != "multiclass":
+        return audit
+    of_one = replace(settings, metrics=list_class_metrics(names))
+    per_class = {
+        name: _measure(set_against_rest(cells, place), features, reference or {}, of_one, scoring=False)
+        for place, name in enumerate(cells.classes)
+    }
+    return replace(audit, per_class=per_class)
+
+
+def _measure(
+    cells: Cells, features: tuple[str, ...], reference: Mapping[str, str], settings: Settings, *, scoring: bool
+) -> BiasAudit:
+    """Measure everybody and every combination of features."""
     resampler = Resampler(cells, settings)
-    overall = _measure_everybody(cells, settings)
+    drawn = resampler.draw((), [()]) if resampler.has_clusters else None
+    overall = measure_groups(cells, (), settings, drawn)[0][0]
     groupings = [
-        _measure_grouping(cells, subset, reference or {}, settings, resampler, scoring)
-        for subset in list_subsets(features)
+        _measure_grouping(cells, subset, reference, settings, resampler, scoring) for subset in list_subsets(features)
     ]
     return BiasAudit(
         sensitive_features=features,
-        metrics=names,
+        metrics=settings.metrics,
         overall=overall,
         groupings=tuple(groupings),
         notes=write_notes(cells, overall, groupings, settings),
-        minimum_group_size=minimum_group_size,
-        level=level,
-        draws=draws,
-        random_state=random_state,
+        minimum_group_size=settings.minimum_group_size,
+        level=settings.level,
+        draws=settings.draws,
+        random_state=settings.random_state,
         is_weighted=cells.weighted,
         median_score=cells.scores.median() if scoring and cells.scores else None,
     )
@@ -135,8 +172,21 @@ def list_subsets(features: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [subset for size in sizes for subset in combinations(features, size)]
 
 
-def _available_metrics(cells: Cells) -> tuple[str, ...]:
-    return tuple(name for name, metric in METRICS.items() if metric.needs == "label" or cells.scores is not None)
+def list_metrics(cells: Cells) -> tuple[str, ...]:
+    """Return every metric that the cells allow."""
+    is_labelled = has_labels(cells)
+    found = []
+    for name, metric in METRICS.items():
+        if metric.needs == "error":
+            is_there = cells.task == "regression"
+        elif metric.needs == "score":
+            is_there = cells.scores is not None and (name == "mean_score" or cells.scores.has_labels)
+        else:
+            has_decisions = cells.task in ("binary", "multiclass", "ranking")
+            is_there = has_decisions and (is_labelled or name == "selection_rate")
+        if is_there:
+            found.append(name)
+    return tuple(found)
 
 
 def _check_reference(cells: Cells, reference: Mapping[str, str]) -> None:
@@ -158,14 +208,25 @@ def _measure_grouping(
     scoring: bool,
 ) -> Grouping:
     """Measure one combination of features."""
-    places = [cells.sensitive_features.index(name) for name in features]
-    groups = _measure_groups(cells, features, places, settings)
-    names = [group.values for group in groups]
-    comparer = Comparer(features, groups, settings, lambda: resampler.draw(features, names))
+    places = [cells.features.index(name) for name in features]
+    names = sorted({tuple(cell.group[place] for place in places) for cell in cells.rows})
+    drawn = resampler.draw(features, names) if resampler.has_clusters else None
+    groups, frame = measure_groups(cells, features, settings, drawn)
+    comparer = Comparer(
+        features,
+        groups,
+        frame,
+        settings,
+        (lambda: drawn) if drawn is not None else (lambda: resampler.draw(features, names)),
+        is_clustered=drawn is not None,
+    )
     spread, disparities = comparer.compare()
     base = tuple(reference[name] for name in features if name in reference)
     has_base = len(base) == len(features) and base in names
-    ratios, top = find_impact_ratios(groups, settings)
+    has_selection = "selection_rate" in settings.metrics or cells.task == "binary"
+    ratios, top = find_impact_ratios(groups, settings) if has_selection else ((), ())
+    named = base if has_base else None
+    tests = () if drawn is not None else run_tests(groups, settings.metrics, named, settings.correction)
     return Grouping(
         features=features,
         groups=groups,
@@ -174,31 +235,12 @@ def _measure_grouping(
         fairlearn_reading=read_like_fairlearn(groups, disparities),
         impact_ratios=ratios,
         highest_groups=top,
-        reference=base if has_base else None,
+        reference=named,
         versus_reference=comparer.compare_to_reference(base) if has_base else {},
-        scoring=find_scoring_rates(cells.scores, places) if scoring and cells.scores else (),
+        scoring=find_scoring_rates(cells.scores, places, settings) if scoring and cells.scores else (),
+        tests=tests,
+        standardized=standardize(groups, named, settings),
     )
-
-
-def _measure_groups(
-    cells: Cells, features: tuple[str, ...], places: Sequence[int], settings: Settings
-) -> tuple[Group, ...]:
-    """Return every group of some features."""
-    marginal = cells.marginal(features)
-    by_group, _ = compute_frame(marginal, settings.label_metrics)
-    summaries = cells.scores.summarise(places) if cells.scores is not None else {}
-    return tuple(
-        measure_group(values, tally, by_group[values], summaries.get(values), settings)
-        for values, tally in tally_groups(marginal).items()
-    )
-
-
-def _measure_everybody(cells: Cells, settings: Settings) -> Group:
-    """Return the group of all rows."""
-    _, overall = compute_frame(cells.marginal(cells.sensitive_features[:1]), settings.label_metrics)
-    summaries = cells.scores.summarise([]) if cells.scores is not None else {}
-    total = tally_groups(cells.marginal(()))[()]
-    return measure_group((), total, overall, summaries.get(()), settings)
 
 
 def run_bias_audit(
@@ -290,6 +332,9 @@ def audit_cells(
         draws=spec.draws,
         random_state=spec.seed,
         scoring=spec.scoring,
+        binning=Binning(spec.calibration_bins, spec.calibration_strategy),
+        correction=spec.correction,
+        exclude_under_two_percent=spec.exclude_under_two_percent,
     )
     report(0.8, "recording")
     document = to_json(audit, undisturbed, spec, run)
@@ -304,6 +349,7 @@ def audit_cells(
                 level=spec.level,
                 draws=spec.draws,
                 random_state=spec.seed,
+                binning=Binning(spec.calibration_bins, spec.calibration_strategy),
             )
         )
 

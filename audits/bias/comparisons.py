@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from audits.bias.disparities import DISPARITIES, REFERENCE_DIFFERENCES, REFERENCE_RATIOS
-from audits.bias.groupings import Settings
+from audits.bias.frame import Frame
+from audits.bias.groupings import evaluate_draws
 from audits.bias.results import Estimate, Group, Spread
+from audits.bias.tallies import Settings
 from audits.intervals import (
     Bounded,
     Interval,
     add,
     divide_bounded,
+    draw_calibration,
     fold_difference,
     fold_ratio,
     katz_log,
@@ -34,18 +37,43 @@ FAIRLEARN_ZEROS = ("tpr", "fnr", "fpr", "tnr", "precision")
 ONE_GROUP = "only one group: nothing to compare"
 BY_DEFINITION = "by definition"
 
-Draw = Callable[[], Counts]
+Draw = Callable[[], "NDArray[np.float64]"]
 
 
 class Comparer:
-    """Compares the groups of one grouping; draws are made only where they are needed."""
+    """Compares the groups of one grouping; draws are made only where they are needed.
 
-    def __init__(self, features: tuple[str, ...], groups: Sequence[Group], settings: Settings, draw: Draw) -> None:
+    Parameters
+    ----------
+    features : tuple of str
+    groups : sequence of Group
+    frame : Frame
+        fairlearn's difference and ratio of every metric.
+    settings : Settings
+    draw : callable
+        Gives resampled confusion sums: draws x groups x classes x classes.
+    is_clustered : bool
+        Whether the draws are of whole clusters; then every interval comes from them.
+    """
+
+    def __init__(
+        self,
+        features: tuple[str, ...],
+        groups: Sequence[Group],
+        frame: Frame,
+        settings: Settings,
+        draw: Draw,
+        *,
+        is_clustered: bool = False,
+    ) -> None:
         self._features = features
         self._groups = groups
+        self._frame = frame
         self._settings = settings
         self._draw = draw
-        self._drawn: Counts | None = None
+        self._is_clustered = is_clustered
+        self._drawn: NDArray[np.float64] | None = None
+        self._evaluated: dict[str, NDArray[np.float64]] = {}
 
     def compare(self) -> tuple[dict[str, Spread], dict[str, Estimate]]:
         """Return (spread of every metric, every named disparity)."""
@@ -56,12 +84,30 @@ class Comparer:
                 continue
             parts = [spread[metric] for metric in definition.needs]
             if definition.kind == "ratio":
-                disparities[name] = _combine([part.ratio for part in parts], "lowest")
+                disparities[name] = combine([part.ratio for part in parts], "lowest")
             elif definition.kind == "difference":
-                disparities[name] = _combine([part.difference for part in parts], "highest")
+                disparities[name] = self._combine_differences(definition.needs, [part.difference for part in parts])
+            elif definition.kind == "highest":
+                disparities[name] = self._find_worst(definition.needs[0])
             else:
-                disparities[name] = _combine([part.difference for part in parts], "mean")
+                disparities[name] = combine([part.difference for part in parts], "mean")
         return spread, disparities
+
+    def _combine_differences(self, names: Sequence[str], parts: Sequence[Estimate]) -> Estimate:
+        return combine(parts, "highest")
+
+    def _find_worst(self, name: str) -> Estimate:
+        """Return the highest value of any group with limits that hold for whichever group it is."""
+        defined = [group for group in self._groups if group.estimates[name].value is not None]
+        if not defined:
+            return Estimate(None, reason=f"undefined: {name} is undefined in every group")
+        bounds = [_bound(group, name) for group in defined]
+        value = max(_value(group, name) for group in defined)
+        known = [bound for bound in bounds if bound is not None]
+        if len(known) < len(defined):
+            return Estimate(value, reason=self._find_reason(name) or "no interval can be given")
+        low, high = max(bound.low for bound in known), max(bound.high for bound in known)
+        return Estimate(value, low, high, "highest limits", self._find_reason(name))
 
     def _spread_metric(self, name: str) -> Spread:
         defined = [group for group in self._groups if group.estimates[name].value is not None]
@@ -72,14 +118,20 @@ class Comparer:
         reason = self._find_reason(name)
         lowest, highest = min(values), max(values)
         difference = ratio = None
-        if len(defined) == 2:
-            difference, ratio = self._compare_pair(name, defined)
-        elif len(defined) > 2:
+        if len(defined) > 2 or (len(defined) == 2 and self._draws_pair(name)):
             difference, ratio = self._compare_many(name, defined)
+        elif len(defined) == 2:
+            difference, ratio = self._compare_pair(name, defined)
         ratio_estimate = Estimate(None, reason=_ratio_gap(lowest, highest))
         if highest > 0 and lowest >= 0:
-            ratio_estimate = bound_estimate(lowest / highest, ratio, reason)
-        return Spread(lowest, highest, bound_estimate(highest - lowest, difference, reason), ratio_estimate)
+            ratio_estimate = bound_estimate(float(self._frame.ratio[name]), ratio, reason)
+        return Spread(
+            lowest, highest, bound_estimate(float(self._frame.difference[name]), difference, reason), ratio_estimate
+        )
+
+    def _draws_pair(self, name: str) -> bool:
+        """Tell whether two groups are compared by draws, because they are not independent."""
+        return self._is_clustered and METRICS[name].needs == "label"
 
     def _find_reason(self, name: str) -> str | None:
         """Return why a comparison of this metric cannot meet a criterion; None where it can."""
@@ -128,12 +180,15 @@ class Comparer:
         top = max(known, key=lambda bound: (bound.value, bound.high))
         bottom = min(known, key=lambda bound: (bound.value, bound.low))
         difference = range_interval(values, drawn, self._settings.level)
-        pair = subtract(top, bottom)
-        difference = difference._replace(
-            low=max(0.0, min(difference.low, pair.low)), high=max(difference.high, pair.high)
-        )
-        if top.value <= 0 or bottom.low < 0:
+        if len(groups) > 2:
+            pair = subtract(top, bottom)
+            difference = difference._replace(
+                low=max(0.0, min(difference.low, pair.low)), high=max(difference.high, pair.high)
+            )
+        if top.value <= 0 or bottom.value < 0:
             return difference, None
+        if bottom.low < 0:
+            return difference, range_ratio_interval(values, drawn, self._settings.level)
         ratio = range_ratio_interval(values, drawn, self._settings.level)
         pair = divide_bounded(bottom, top)
         # A lowest rate of 0 is 0 in every resample; only the closed form knows its limit.
@@ -144,19 +199,40 @@ class Comparer:
         """Return resampled values of a metric: draws x groups."""
         import numpy as np
 
-        compute = METRICS[name].compute
-        if compute is None:
-            # Scores are not in the cells: draw each group's value from its own interval.
-            generator = np.random.default_rng(self._settings.random_state)
-            deviation = [(bound.high - bound.low) / (2 * self._settings.z) for bound in bounds]
-            centre = [bound.value for bound in bounds]
-            size = (self._settings.draws, len(bounds))
-            drawn = generator.normal(centre, deviation, size=size)
-            return np.clip(drawn, 0.0, 1.0) if name == "auc" else drawn
+        if METRICS[name].needs != "label":
+            return self._draw_from_limits(name, groups, bounds)
         if self._drawn is None:
             self._drawn = self._draw()
-        places = [self._groups.index(group) for group in groups]
-        return np.asarray(compute(self._drawn))[:, places]
+        if name not in self._evaluated:
+            self._evaluated[name] = evaluate_draws(name, self._drawn)
+        if len(groups) == len(self._groups):
+            return self._evaluated[name]
+        index = {group.values: number for number, group in enumerate(self._groups)}
+        return np.asarray(self._evaluated[name][:, [index[group.values] for group in groups]])
+
+    def _draw_from_limits(self, name: str, groups: Sequence[Group], bounds: Sequence[Bounded]) -> NDArray[np.float64]:
+        """Draw each group's value from its own interval: scores and errors are not in the cells."""
+        import numpy as np
+
+        draws, seed = self._settings.draws, self._settings.random_state
+        if name == "calibration_error":
+            columns = [
+                draw_calibration(group.scores.bins, draws=draws, random_state=seed + place)
+                for place, group in enumerate(groups)
+                if group.scores is not None and group.scores.bins is not None
+            ]
+            return np.stack(columns, axis=1)
+        generator = np.random.default_rng(seed)
+        normal = generator.standard_normal((draws, len(bounds)))
+        if all(group.estimates[name].method == "normal-log" for group in groups):
+            with np.errstate(divide="ignore"):
+                centre = np.log([bound.value for bound in bounds])
+                wide = np.log([max(bound.high, 1e-300) for bound in bounds])
+            wide = np.where(np.isfinite(centre), (wide - centre) / self._settings.z, 0.0)
+            return np.asarray(np.exp(centre + wide * normal))
+        deviation = [(bound.high - bound.low) / (2 * self._settings.z) for bound in bounds]
+        drawn = [bound.value for bound in bounds] + np.array(deviation) * normal
+        return np.clip(drawn, 0.0, 1.0) if name == "auc" else np.asarray(drawn)
 
     def compare_to_reference(self, reference: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, Estimate]]:
         """Return differences and ratios of every group against a named one."""
@@ -170,12 +246,62 @@ class Comparer:
         reason = f"group below minimum size {size}" if small else None
         for name in REFERENCE_DIFFERENCES:
             if name in self._settings.metrics:
-                found[f"{name}_minus_reference"] = _minus(group, base, name, is_base, reason)
+                found[f"{name}_minus_reference"] = self._minus(group, base, name, is_base, reason)
         for name in REFERENCE_RATIOS:
             if name in self._settings.metrics:
-                z = self._settings.z
-                found[f"{name}_over_reference"] = _over(group, base, name, is_base, reason, z)
+                found[f"{name}_over_reference"] = self._over(group, base, name, is_base, reason)
         return found
+
+    def _minus(self, group: Group, base: Group, name: str, is_base: bool, reason: str | None) -> Estimate:
+        first, second = _bound(group, name), _bound(base, name)
+        if first is None or second is None:
+            return self._without_limits(group, base, name, lambda one, other: one - other, reason)
+        if is_base:
+            return Estimate(0.0, 0.0, 0.0, BY_DEFINITION, reason)
+        value = first.value - second.value
+        if self._draws_pair(name):
+            drawn = self._draw_metric(name, (group, base), (first, second))
+            return bound_estimate(value, percentiles(drawn[:, 0] - drawn[:, 1], value, self._settings.level), reason)
+        low, high, method = subtract(first, second)
+        return Estimate(value, low, high, method, reason)
+
+    def _over(self, group: Group, base: Group, name: str, is_base: bool, reason: str | None) -> Estimate:
+        import numpy as np
+
+        first, second = _bound(group, name), _bound(base, name)
+        if second is not None and second.value == 0:
+            return Estimate(None, reason=f"undefined: {name} of the reference group is 0")
+        if first is None or second is None:
+            return self._without_limits(group, base, name, lambda one, other: one / other, reason)
+        if is_base:
+            return Estimate(1.0, 1.0, 1.0, BY_DEFINITION, reason)
+        value = first.value / second.value
+        if self._draws_pair(name):
+            drawn = self._draw_metric(name, (group, base), (first, second))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratios = drawn[:, 0] / drawn[:, 1]
+            return bound_estimate(value, percentiles(ratios, value, self._settings.level), reason)
+        return bound_estimate(value, divide_groups(name, group, base, self._settings.z), reason)
+
+    def _without_limits(
+        self, group: Group, base: Group, name: str, combine_values: Callable[[float, float], float], reason: str | None
+    ) -> Estimate:
+        """Return a comparison without limits, or undefined where one of the two is."""
+        one, other = group.estimates[name].value, base.estimates[name].value
+        if one is None or other is None or (other == 0 and combine_values(1.0, 1.0) == 1.0):
+            return Estimate(None, reason=f"undefined: {name} is undefined for one of the two groups")
+        return Estimate(combine_values(one, other), reason=reason or "no interval can be given")
+
+
+def percentiles(drawn: NDArray[np.float64], value: float, level: float) -> Interval | None:
+    """Return the percentile limits of draws, never leaving out the value itself."""
+    import numpy as np
+
+    usable = drawn[np.isfinite(drawn)]
+    if len(usable) < 2:
+        return None
+    low, high = np.quantile(usable, [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(min(float(low), value), max(float(high), value), "cluster bootstrap")
 
 
 def _value(group: Group, name: str) -> float:
@@ -203,7 +329,7 @@ def _ratio_gap(lowest: float, highest: float) -> str:
     return f"undefined: the highest value is {highest:g}"
 
 
-def _combine(parts: Sequence[Estimate], how: str) -> Estimate:
+def combine(parts: Sequence[Estimate], how: str) -> Estimate:
     """Return one estimate from those of several metrics (equalized odds: TPR and FPR).
 
     A ratio that is undefined is passed over; a difference that is undefined leaves the whole
@@ -259,27 +385,6 @@ def divide_groups(name: str, group: Group, base: Group, z: float) -> Interval | 
     return divide_bounded(first, second)
 
 
-def _minus(group: Group, base: Group, name: str, is_base: bool, reason: str | None) -> Estimate:
-    first, second = _bound(group, name), _bound(base, name)
-    if first is None or second is None:
-        return Estimate(None, reason=f"undefined: {name} is undefined for one of the two groups")
-    if is_base:
-        return Estimate(0.0, 0.0, 0.0, BY_DEFINITION, reason)
-    low, high, method = subtract(first, second)
-    return Estimate(first.value - second.value, low, high, method, reason)
-
-
-def _over(group: Group, base: Group, name: str, is_base: bool, reason: str | None, z: float) -> Estimate:
-    first, second = _bound(group, name), _bound(base, name)
-    if first is None or second is None:
-        return Estimate(None, reason=f"undefined: {name} is undefined for one of the two groups")
-    if second.value == 0:
-        return Estimate(None, reason=f"undefined: {name} of the reference group is 0")
-    if is_base:
-        return Estimate(1.0, 1.0, 1.0, BY_DEFINITION, reason)
-    return bound_estimate(first.value / second.value, divide_groups(name, group, base, z), reason)
-
-
 def read_like_fairlearn(groups: Sequence[Group], disparities: Mapping[str, Estimate]) -> dict[str, float | None] | None:
     """Return the disparities with undefined rates counted as 0; None where nothing changes."""
     values: dict[str, list[float]] = {}
@@ -290,7 +395,8 @@ def read_like_fairlearn(groups: Sequence[Group], disparities: Mapping[str, Estim
         else:
             values[name] = [value for value in found if value is not None]
     reading: dict[str, float | None] = {}
-    for name in disparities:
+    compared = [name for name in disparities if DISPARITIES[name].kind != "highest"]
+    for name in compared:
         definition = DISPARITIES[name]
         parts = [
             _plain_ratio(values[metric]) if definition.kind == "ratio" else _plain_difference(values[metric])
@@ -304,9 +410,9 @@ def read_like_fairlearn(groups: Sequence[Group], disparities: Mapping[str, Estim
         else:
             reading[name] = min(known) if definition.kind == "ratio" else max(known)
     differs = any(
-        (reading[name] is None) != (found.value is None)
-        or (found.value is not None and abs(found.value - (reading[name] or 0.0)) > 1e-12)
-        for name, found in disparities.items()
+        (reading[name] is None) != (disparities[name].value is None)
+        or abs((disparities[name].value or 0.0) - (reading[name] or 0.0)) > 1e-12
+        for name in compared
     )
     return reading if differs else None
 

@@ -27,7 +27,7 @@ class DisparityDefinition:
     definition: str
     source: str
     needs: tuple[str, ...]
-    kind: Literal["difference", "ratio", "mean difference", "to reference"]
+    kind: Literal["difference", "ratio", "mean difference", "highest", "to reference"]
 
 
 _NAMED_DISPARITIES = (
@@ -103,6 +103,15 @@ _NAMED_DISPARITIES = (
         ("precision",),
         "difference",
     ),
+    DisparityDefinition(
+        "worst_group_mae",
+        "Mean absolute error of the worst group",
+        "closer to 0",
+        "Highest mean absolute error of any group.",
+        f"{FAIRLEARN}.MetricFrame.group_max",
+        ("mae",),
+        "highest",
+    ),
 )
 
 
@@ -136,9 +145,28 @@ def _spread_definitions() -> list[DisparityDefinition]:
     return definitions
 
 
-REFERENCE_DIFFERENCES = ("selection_rate", "tpr", "fpr", "fnr", "precision", "accuracy")
-REFERENCE_RATIOS = ("selection_rate", "tpr", "fpr")
+REFERENCE_DIFFERENCES = (
+    "selection_rate",
+    "tpr",
+    "fpr",
+    "fnr",
+    "precision",
+    "accuracy",
+    "balanced_accuracy",
+    "auc",
+    "mean_score",
+    "calibration_error",
+    "mean_error",
+    "mae",
+)
+REFERENCE_RATIOS = ("selection_rate", "tpr", "fpr", "mean_score", "mae")
 IMPACT_RATIO = "impact_ratio"
+SCORING_RATE = "scoring_rate"
+SCORING_RATIO = "scoring_impact_ratio"
+SELECTION_STANDARDIZED = "selection_standardized_difference"
+SCORE_STANDARDIZED = "score_standardized_difference"
+NEW_YORK = "6 RCNY 5-300"
+HEDGES = "Hedges and Olkin, Statistical Methods for Meta-Analysis, 1985"
 
 
 def _group_definitions() -> list[DisparityDefinition]:
@@ -152,7 +180,45 @@ def _group_definitions() -> list[DisparityDefinition]:
             "29 CFR 1607.4(D)",
             ("selection_rate",),
             "to reference",
-        )
+        ),
+        DisparityDefinition(
+            SCORING_RATE,
+            "Scoring rate",
+            "neither",
+            "Share of the group whose score lies strictly above the median score of all rows.",
+            NEW_YORK,
+            ("mean_score",),
+            "to reference",
+        ),
+        DisparityDefinition(
+            SCORING_RATIO,
+            "Impact ratio of scoring rates",
+            "closer to 1",
+            "Scoring rate of the group divided by the highest scoring rate of any group.",
+            NEW_YORK,
+            ("mean_score",),
+            "to reference",
+        ),
+        DisparityDefinition(
+            SELECTION_STANDARDIZED,
+            "Standardized difference of selection",
+            "closer to 0",
+            "Selection rate of the group minus that of the reference group (the largest group where none is named), "
+            "in standard deviations within the two groups.",
+            HEDGES,
+            ("selection_rate",),
+            "to reference",
+        ),
+        DisparityDefinition(
+            SCORE_STANDARDIZED,
+            "Standardized difference of scores",
+            "closer to 0",
+            "Mean score of the group minus that of the reference group (the largest group where none is named), "
+            "in standard deviations within the two groups.",
+            HEDGES,
+            ("mean_score",),
+            "to reference",
+        ),
     ]
     for name in REFERENCE_DIFFERENCES:
         definitions.append(

@@ -1,179 +1,239 @@
-"""Measure the groups of one feature or combination: rates with intervals."""
+"""Measure the groups of one feature or combination: every metric with its interval."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from audits.bias.frame import Frame, compute_frame
 from audits.bias.results import Estimate, Group, Sums
-from audits.counting.cells import Cell, Cells
+from audits.bias.tallies import Settings, Tally, collapse, tally_groups
+from audits.counting.cells import Cells
+from audits.counting.error_moments import ErrorSummary
 from audits.counting.scores import ScoreSummary, effective_size
 from audits.intervals import (
     Bounded,
     Interval,
     add,
-    draw_counts,
+    calibration_interval,
     mean_interval,
+    positive_interval,
     rank_share,
+    theil_interval,
     wilson,
 )
-from audits.metrics import METRICS, SHARES, Counts, Metric, Share
+from audits.metrics import CAN_BE_NEGATIVE, METRICS, SHARES, Counts, Metric, Share
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
-CONFUSION = ((1, 1), (0, 1), (1, 0), (0, 0))
-"""(label, prediction) of true positives, false positives, false negatives, true negatives."""
+CLUSTERS_UNKNOWN = "the interval does not know that rows belong together in clusters"
 
 
 @dataclass(frozen=True)
-class Tally:
-    """The sums of one group, from which everything else follows."""
+class Measuring:
+    """What one group is measured from, beside its tally."""
 
-    counts: Sums
-    weights: Sums
-    squares: Sums
-
-    @property
-    def n(self) -> int:
-        """Return the rows of the group."""
-        return int(sum(self.counts))
+    computed: Mapping[str, float]
+    scores: ScoreSummary | None
+    errors: ErrorSummary | None
+    drawn: NDArray[np.float64] | None
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What holds for every number of one audit."""
-
-    metrics: tuple[str, ...]
-    minimum_group_size: int
-    level: float
-    z: float
-    draws: int
-    random_state: int
-
-    @property
-    def label_metrics(self) -> tuple[str, ...]:
-        """Return the metrics that follow from the counts alone."""
-        return tuple(name for name in self.metrics if METRICS[name].needs == "label")
-
-
-def tally_groups(cells: Sequence[Cell]) -> dict[tuple[str, ...], Tally]:
-    """Sum cells into one tally per group, in the order of the groups' values."""
-    sums: dict[tuple[str, ...], list[list[float]]] = {}
-    for cell in cells:
-        place = CONFUSION.index((cell.label, cell.prediction))
-        rows = sums.setdefault(cell.group, [[0.0] * 4 for _ in range(3)])
-        for row, value in zip(rows, (cell.count, cell.weight, cell.weight_squared), strict=True):
-            row[place] += value
-    return {group: Tally(Sums(*rows[0]), Sums(*rows[1]), Sums(*rows[2])) for group, rows in sorted(sums.items())}
-
-
-def compute_frame(
-    cells: Sequence[Cell], metrics: Sequence[str]
-) -> tuple[dict[tuple[str, ...], dict[str, float]], dict[str, float]]:
-    """Let fairlearn's MetricFrame compute label metrics on the cells.
-
-    The metric functions read the weights of the cells, so the values equal those on the rows.
-
-    Returns
-    -------
-    (by group, overall), NaN where a metric is undefined.
-    """
-    if not metrics:
-        return {cell.group: {} for cell in cells}, {}
-    import pandas as pd
-    from fairlearn.metrics import MetricFrame
-
-    functions = {
-        name: _make_function(name, compute) for name in metrics if (compute := METRICS[name].compute) is not None
-    }
-    weight = [cell.weight for cell in cells]
-    width = len(cells[0].group)
-    features = pd.DataFrame(
-        {f"feature {place}": [cell.group[place] for cell in cells] for place in range(width)},
-        dtype=object,
-    )
-    frame = MetricFrame(
-        metrics=functions,
-        y_true=[cell.label for cell in cells],
-        y_pred=[cell.prediction for cell in cells],
-        sensitive_features=features,
-        sample_params={name: {"weight": weight} for name in functions},
-    )
-    present = {cell.group for cell in cells}
-    by_group = {}
-    for key, row in frame.by_group.to_dict("index").items():
-        group = key if isinstance(key, tuple) else (key,)
-        if group in present:
-            by_group[group] = {name: float(value) for name, value in row.items()}
-    return by_group, {name: float(value) for name, value in frame.overall.items()}
-
-
-def _make_function(name: str, compute: Callable[[Counts], float]) -> Callable[..., float]:
-    """Return a metric function with fairlearn's signature that reads cell weights."""
-
-    def function(y_true: pd.Series[int], y_pred: pd.Series[int], weight: pd.Series[float]) -> float:
-        sums = [math.fsum(weight[(y_true == label) & (y_pred == prediction)]) for label, prediction in CONFUSION]
-        return float(compute(Counts(*sums)))
-
-    function.__name__ = name
-    return function
-
-
-def measure_group(
-    values: tuple[str, ...],
-    tally: Tally,
-    computed: Mapping[str, float],
-    summary: ScoreSummary | None,
+def measure_groups(
+    cells: Cells,
+    features: tuple[str, ...],
     settings: Settings,
+    drawn: NDArray[np.float64] | None = None,
+) -> tuple[tuple[Group, ...], Frame]:
+    """Return every group of some features, and what fairlearn's MetricFrame says about them.
+
+    Parameters
+    ----------
+    cells : Cells
+    features : tuple of str
+        None is everybody: one group.
+    settings : Settings
+    drawn : array of shape (draws, groups, classes, classes), optional
+        Resampled confusion sums, where rows are clustered.
+    """
+    marginal = cells.marginal(features)
+    places = [cells.features.index(name) for name in features]
+    scores = cells.scores.summarise(places, settings.binning) if cells.scores is not None else {}
+    errors = cells.errors.summarise(places) if cells.errors is not None else {}
+    tallies = tally_groups(marginal, len(cells.classes))
+    further = {
+        name: {
+            metric: look_up(metric, scores.get(name), errors.get(name))
+            for metric in settings.metrics
+            if METRICS[metric].needs != "label"
+        }
+        for name in tallies
+    }
+    frame = compute_frame(marginal, settings.label_metrics, len(cells.classes), further)
+    groups = []
+    for number, (name, tally) in enumerate(tallies.items()):
+        part = None if drawn is None else drawn[:, number]
+        sources = Measuring(frame.by_group[name], scores.get(name), errors.get(name), part)
+        groups.append(_measure_group(name, tally, sources, settings, is_multiclass=len(cells.classes) > 2))
+    return tuple(groups), frame
+
+
+def look_up(name: str, scores: ScoreSummary | None, errors: ErrorSummary | None) -> float:
+    """Return a metric of scores or errors of one group; NaN where undefined."""
+    if METRICS[name].needs == "error":
+        return math.nan if errors is None else errors.values.get(name, math.nan)
+    if scores is None:
+        return math.nan
+    return {
+        "auc": scores.auc,
+        "mean_score": scores.mean,
+        "log_loss": scores.log_loss,
+        "brier_score": scores.brier,
+        "calibration_error": scores.calibration_error,
+        "calibration_bias": scores.bias,
+    }[name]
+
+
+def _measure_group(
+    values: tuple[str, ...], tally: Tally, sources: Measuring, settings: Settings, *, is_multiclass: bool
 ) -> Group:
     """Give every metric of one group its value, interval and, where undefined, reason."""
     is_small = tally.n < settings.minimum_group_size
     small_reason = f"group below minimum size {settings.minimum_group_size}" if is_small else None
     estimates = {}
     for name in settings.metrics:
-        metric = METRICS[name]
-        value = computed[name] if metric.needs == "label" else _score_value(name, summary)
+        value = sources.computed[name]
         if math.isnan(value):
-            is_lost = metric.needs == "score" and summary is None
-            gap = "the scores were not kept with the cells" if is_lost else metric.undefined_when
-            estimates[name] = Estimate(None, reason=f"undefined: {gap}")
+            estimates[name] = Estimate(None, reason=f"undefined: {_find_gap(METRICS[name], sources)}")
             continue
-        interval = find_interval(metric, value, tally, summary, settings.z)
+        interval = _find_interval(METRICS[name], value, tally, sources, settings)
+        reason = small_reason
+        if sources.drawn is not None and METRICS[name].needs != "label":
+            reason = "; ".join(filter(None, (small_reason, CLUSTERS_UNKNOWN)))
         if interval is None:
-            estimates[name] = Estimate(value, reason=small_reason or "no interval can be given")
+            estimates[name] = Estimate(value, reason=reason or "no interval can be given")
         else:
-            estimates[name] = Estimate(value, *interval, small_reason)
-    return Group(values, tally.n, tally.counts, tally.weights, estimates, is_small)
+            estimates[name] = Estimate(value, *interval, reason)
+    matrix = tuple(tuple(int(count) for count in row) for row in tally.counts) if is_multiclass else None
+    return Group(
+        values=values,
+        n=tally.n,
+        counts=collapse(tally.counts),
+        weights=collapse(tally.weights),
+        estimates=estimates,
+        is_small=is_small,
+        squares=collapse(tally.squares),
+        matrix=matrix,
+        scores=sources.scores,
+    )
 
 
-def _score_value(name: str, summary: ScoreSummary | None) -> float:
-    if summary is None:
-        return math.nan
-    return summary.auc if name == "auc" else summary.mean
+def _find_gap(metric: Metric, sources: Measuring) -> str:
+    if metric.needs == "score" and sources.scores is None:
+        return "the scores were not kept with the cells"
+    if metric.needs == "error" and sources.errors is None:
+        return "the errors were not kept with the cells"
+    return metric.undefined_when
 
 
-def find_interval(
-    metric: Metric, value: float, tally: Tally, summary: ScoreSummary | None, z: float
+def _find_interval(
+    metric: Metric, value: float, tally: Tally, sources: Measuring, settings: Settings
 ) -> Interval | None:
     """Return the interval of a defined metric of one group; None where there is none."""
-    weights, squares = Counts(*tally.weights), Counts(*tally.squares)
+    if metric.needs == "error":
+        return _bound_error(metric.name, value, sources.errors, settings.z)
+    if metric.needs == "score":
+        return _bound_score(metric.name, value, sources.scores, settings)
+    if sources.drawn is not None:
+        return _bound_clustered(metric.name, value, sources.drawn, settings)
+    weights, squares = Counts(*collapse(tally.weights)), Counts(*collapse(tally.squares))
+    z = settings.z
     if metric.share is not None:
         return bound_share(metric.share, weights, squares, z)
     if metric.name == "f1":
         return _f1_interval(weights, squares, z)
-    if metric.name == "balanced_accuracy":
-        tpr, tnr = (_halve_share(SHARES[name], weights, squares, z) for name in ("tpr", "tnr"))
-        return add(tpr, tnr)
-    if summary is None:
+    if metric.name == "theil_index":
+        size = effective_size(weights.total, squares.total)
+        return theil_interval(weights.fp / weights.total, weights.fn / weights.total, size, z)
+    if len(tally.weights) > 2:
+        return _recall_interval(tally, z)
+    tpr, tnr = (_halve_share(SHARES[name], weights, squares, z) for name in ("tpr", "tnr"))
+    return add(tpr, tnr)
+
+
+def _bound_score(name: str, value: float, scores: ScoreSummary | None, settings: Settings) -> Interval | None:
+    if scores is None:
         return None
-    if metric.name == "auc":
-        return rank_share(value, summary.effective_positives, summary.effective_negatives, z)
-    return mean_interval(value, summary.variance, summary.effective, z)
+    if name == "auc":
+        if not scores.auc_variance > 0:
+            return rank_share(value, scores.effective_positives, scores.effective_negatives, settings.z)
+        return rank_share(value, scores.effective_positives, scores.effective_negatives, settings.z)
+    if name == "mean_score":
+        return mean_interval(value, scores.variance, scores.effective, settings.z)
+    if name == "calibration_bias":
+        return mean_interval(value, scores.bias_variance, scores.effective, settings.z)
+    if name == "calibration_error":
+        if scores.bins is None:
+            return None
+        return calibration_interval(
+            scores.bins, value, level=settings.level, draws=settings.draws, random_state=settings.random_state
+        )
+    variance = scores.brier_variance if name == "brier_score" else scores.log_loss_variance
+    return positive_interval(value, variance, scores.effective, settings.z)
+
+
+def _bound_error(name: str, value: float, errors: ErrorSummary | None, z: float) -> Interval | None:
+    if errors is None or name not in errors.variances:
+        return None
+    variance = errors.variances[name]
+    if name in CAN_BE_NEGATIVE:
+        interval = mean_interval(value, variance, errors.effective, z)
+        return interval._replace(high=min(interval.high, 1.0)) if interval and name == "r2" else interval
+    return positive_interval(value, variance, errors.effective, z)
+
+
+def _bound_clustered(name: str, value: float, drawn: NDArray[np.float64], settings: Settings) -> Interval | None:
+    """Return limits from resampled clusters.
+
+    Shares get Wilson limits for the number of independent rows that vary as much as the clusters
+    do; everything else the percentiles of the draws.
+    """
+    import numpy as np
+
+    values = evaluate_draws(name, drawn)
+    values = values[~np.isnan(values)]
+    if len(values) < 2:
+        return None
+    variance = float(values.var())
+    if name in SHARES:
+        if variance == 0 or not 0 < value < 1:
+            return None
+        size = value * (1 - value) / variance
+        return wilson(value * size, size, settings.z)._replace(method="cluster bootstrap")
+    low, high = np.quantile(values, [0.5 - settings.level / 2, 0.5 + settings.level / 2])
+    return Interval(min(float(low), value), max(float(high), value), "cluster bootstrap")
+
+
+def evaluate_draws(name: str, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a label metric of resampled confusion sums: (..., classes, classes) to (...)."""
+    import numpy as np
+
+    from audits.bias.frame import average_recall
+
+    if drawn.shape[-1] > 2:
+        if name == "balanced_accuracy":
+            return np.asarray(average_recall(drawn))
+        right, total = np.trace(drawn, axis1=-2, axis2=-1), drawn.sum(axis=(-2, -1))
+        return np.asarray(np.where(total > 0, right / np.where(total > 0, total, 1.0), np.nan))
+    compute = METRICS[name].compute
+    assert compute is not None  # noqa: S101
+    counts = Counts(drawn[..., 1, 1], drawn[..., 0, 1], drawn[..., 1, 0], drawn[..., 0, 0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(compute(counts))
 
 
 def bound_share(share: Share, weights: Counts, squares: Counts, z: float) -> Interval:
@@ -189,6 +249,23 @@ def _halve_share(share: Share, weights: Counts, squares: Counts, z: float) -> Bo
     return Bounded(share.part(weights) / share.whole(weights) / 2, low / 2, high / 2)
 
 
+def _recall_interval(tally: Tally, z: float) -> Interval:
+    """Mean recall: limits of a sum of independent shares, one per class that occurs."""
+    parts: list[Bounded] = []
+    rows = [number for number in range(len(tally.weights)) if tally.weights[number].sum() > 0]
+    for number in rows:
+        whole = float(tally.weights[number].sum())
+        share = float(tally.weights[number, number]) / whole
+        size = effective_size(whole, float(tally.squares[number].sum()))
+        low, high, _ = wilson(share * size, size, z)
+        parts.append(Bounded(share / len(rows), low / len(rows), high / len(rows)))
+    total = parts[0]
+    for part in parts[1:]:
+        interval = add(total, part)
+        total = Bounded(total.value + part.value, interval.low, interval.high)
+    return Interval(total.low, total.high, "mover" if len(parts) > 1 else "wilson")
+
+
 def _f1_interval(weights: Counts, squares: Counts, z: float) -> Interval:
     """F1 = 2 J / (1 + J) with J = TP / (TP + FP + FN), a share of rows: map its limits."""
     union = weights.tp + weights.fp + weights.fn
@@ -197,30 +274,11 @@ def _f1_interval(weights: Counts, squares: Counts, z: float) -> Interval:
     return Interval(2 * low / (1 + low), 2 * high / (1 + high), "wilson")
 
 
-class Resampler:
-    """Draws of the cells, made once per audit and summed for each grouping."""
+def undefined_groups(groups: Sequence[Group], name: str) -> list[Group]:
+    """Return the groups for which a metric has no value."""
+    return [group for group in groups if group.estimates[name].value is None]
 
-    def __init__(self, cells: Cells, settings: Settings) -> None:
-        self._cells = cells
-        self._settings = settings
-        self._drawn: NDArray[np.float64] | None = None
 
-    def draw(self, features: tuple[str, ...], groups: Sequence[tuple[str, ...]]) -> Counts:
-        """Return resampled confusion sums of these groups: arrays of draws x groups."""
-        import numpy as np
-
-        if self._drawn is None:
-            self._drawn = draw_counts(
-                np.array([cell.weight for cell in self._cells.rows], dtype=np.float64),
-                np.array([cell.weight_squared for cell in self._cells.rows], dtype=np.float64),
-                draws=self._settings.draws,
-                random_state=self._settings.random_state,
-                is_weighted=self._cells.weighted,
-            )
-        places = [self._cells.sensitive_features.index(name) for name in features]
-        index = {group: number for number, group in enumerate(groups)}
-        sums = np.zeros((4, self._drawn.shape[0], len(groups)))
-        for number, cell in enumerate(self._cells.rows):
-            group = index[tuple(cell.group[place] for place in places)]
-            sums[CONFUSION.index((cell.label, cell.prediction)), :, group] += self._drawn[:, number]
-        return Counts(*sums)
+def total_of(groups: Sequence[Group]) -> Sums:
+    """Return the confusion counts of several groups together."""
+    return Sums(*(math.fsum(group.counts[place] for group in groups) for place in range(4)))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from audits.bias.disparities import IMPACT_RATIO
+from audits.bias.disparities import IMPACT_RATIO, SCORING_RATE, SCORING_RATIO
 from audits.bias.results import BiasAudit, Estimate, Group, Grouping
 from audits.metrics import COUNT
-from audits.populations import OVERALL, name_comparison, name_group
+from audits.populations import OVERALL, name_class, name_comparison, name_group
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Measure:
     metric : str
         A name in `METRICS`, `DISPARITIES` or "n".
     population : str
-        "overall", "sex=female", "sex=female & age=60+", "by sex" or "by sex & age"
-        (see `populations`).
+        "overall", "sex=female", "sex=female & age=60+", "by sex" or "by sex & age"; of one class
+        of several "label=mid & sex=female" (see `populations`).
     value, low, high : float or None
         The value and its confidence limits.
     n : int
@@ -42,7 +42,15 @@ class Measure:
 
     def to_json(self) -> dict[str, Any]:
         """Return the measure as a JSON-ready object."""
-        return asdict(self)
+        return {
+            "metric": self.metric,
+            "population": self.population,
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "n": self.n,
+            "reason": self.reason,
+        }
 
 
 def measures(result: BiasAudit) -> list[Measure]:
@@ -50,6 +58,12 @@ def measures(result: BiasAudit) -> list[Measure]:
     found = list(_measure_group(result.overall, OVERALL))
     for grouping in result.groupings:
         found.extend(_measure_grouping(grouping))
+    for label, audit in result.per_class.items():
+        found.extend(
+            replace(measure, population=name_class(label, measure.population))
+            for measure in measures(audit)
+            if measure.metric != COUNT
+        )
     return found
 
 
@@ -78,6 +92,19 @@ def _measure_grouping(grouping: Grouping) -> Iterator[Measure]:
         population = name_group(grouping.features, values)
         for name, estimate in estimates.items():
             yield _create(name, population, estimate, sizes[values])
+    yield from _measure_further(grouping, sizes)
     population = name_comparison(grouping.features)
     for name, estimate in grouping.disparities.items():
         yield _create(name, population, estimate, sum(sizes.values()))
+
+
+def _measure_further(grouping: Grouping, sizes: Mapping[tuple[str, ...], int]) -> Iterator[Measure]:
+    """Yield the standardized differences and the scoring rates of every group."""
+    for values, estimates in grouping.standardized.items():
+        population = name_group(grouping.features, values)
+        for name, estimate in estimates.items():
+            yield _create(name, population, estimate, sizes[values])
+    for rate in grouping.scoring:
+        population = name_group(grouping.features, rate.group)
+        yield _create(SCORING_RATE, population, rate.estimate, rate.n)
+        yield _create(SCORING_RATIO, population, rate.ratio, rate.n)

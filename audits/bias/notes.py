@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from audits.bias.groupings import Settings
 from audits.bias.results import Group, Grouping, Note
+from audits.bias.tallies import Settings
 from audits.counting.cells import Cells
 from audits.populations import name_comparison, name_group
 

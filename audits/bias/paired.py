@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audits.bias.groupings import CONFUSION
+from audits.bias.tallies import CONFUSION
 from audits.counting.cells import Cells
 from audits.metrics import METRICS, Counts
 from audits.spec import AuditSpec

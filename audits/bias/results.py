@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from audits.bias.significance import DifferenceTest
+    from audits.counting.scores import ScoreSummary
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class Group:
     weights: Sums
     estimates: Mapping[str, Estimate]
     is_small: bool
+    squares: Sums = Sums(0.0, 0.0, 0.0, 0.0)
+    matrix: tuple[tuple[int, ...], ...] | None = None
+    scores: ScoreSummary | None = field(default=None, compare=False, repr=False)
 
     @property
     def undefined(self) -> tuple[str, ...]:
@@ -57,6 +64,7 @@ class ImpactRatio:
     is_below_four_fifths: bool | None
     share_of_rows: float
     is_under_two_percent: bool
+    shortfall: int | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,11 @@ class ScoringRate:
     group: tuple[str, ...]
     rate: float | None
     impact_ratio: float | None
+    above: int
+    n: int
+    estimate: Estimate
+    ratio: Estimate
+    is_under_two_percent: bool
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,8 @@ class Grouping:
     reference: tuple[str, ...] | None = None
     versus_reference: Mapping[tuple[str, ...], Mapping[str, Estimate]] = field(default_factory=dict)
     scoring: tuple[ScoringRate, ...] = ()
+    tests: tuple[DifferenceTest, ...] = ()
+    standardized: Mapping[tuple[str, ...], Mapping[str, Estimate]] = field(default_factory=dict)
 
 
 class Note(NamedTuple):
@@ -104,7 +119,10 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True)
 class BiasAudit:
-    """The result of a bias audit. `groupings` ends with the combination of all features."""
+    """The result of a bias audit. `groupings` ends with the combination of all features.
+
+    `per_class` holds, for more than two classes, the audit of each class against the rest.
+    """
 
     sensitive_features: tuple[str, ...]
     metrics: tuple[str, ...]
@@ -117,3 +135,4 @@ class BiasAudit:
     random_state: int
     is_weighted: bool
     median_score: float | None = None
+    per_class: Mapping[str, BiasAudit] = field(default_factory=dict)

@@ -263,8 +263,8 @@ def mark_incomplete(measures: Sequence[Measure], absent: Mapping[str, Sequence[s
 def _mark(measure: Measure, absent: Mapping[str, Sequence[str]]) -> Measure:
     for feature, values in absent.items():
         name = name_comparison([feature]).removeprefix("by ")
-        parts = measure.population.removeprefix("by ").split(JOIN)
-        is_comparison = measure.population.startswith("by ") and name in parts
+        parts = measure.population.split(JOIN)
+        is_comparison = name in [part.removeprefix("by ") for part in parts]
         is_impact = measure.metric == IMPACT_RATIO and any(part.startswith(f"{name}=") for part in parts)
         if is_comparison or is_impact:
             listed = ", ".join(name_group([feature], [value]) for value in values[:3])

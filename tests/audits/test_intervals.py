@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import doctest
 import math
-from functools import partial
+from collections.abc import Mapping
 from types import ModuleType
 
 import numpy as np
@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 from audits import intervals, populations
 from audits.bias import audit as bias
 from audits.bias.audit import bias_audit
-from audits.bias.comparisons import Comparer
-from audits.bias.groupings import Resampler, Settings, measure_group, tally_groups
 from audits.bias.results import Estimate
 from audits.intervals import (
     Z_95,
@@ -32,6 +30,7 @@ from audits.intervals import (
     subtract,
     wilson,
 )
+from tests.audits.frames import without_fairlearn
 from tests.audits.samples import make_cells
 
 
@@ -186,19 +185,12 @@ def test_intervals_of_disparities_cover_the_truth(rates: tuple[float, ...], size
     assert min(covered.values()) >= 274
 
 
-def compare_selection(selected: list[int], size: int) -> dict[str, Estimate]:
+def compare_selection(selected: list[int], size: int) -> Mapping[str, Estimate]:
     """Return the disparities between groups of one size, without fairlearn's slower way to the rates."""
-    settings = Settings(("selection_rate",), 20, 0.95, Z_95, 300, 0)
     counts = {f"g{place}": (x, 0, 0, size - x) for place, x in enumerate(selected)}
-    cells = make_cells(counts)
-    groups = [
-        measure_group(values, tally, {"selection_rate": tally.counts.tp / size}, None, settings)
-        for values, tally in tally_groups(cells.rows).items()
-    ]
-    names = [group.values for group in groups]
-    resampler = Resampler(cells, settings)
-    draw = partial(resampler.draw, ("group",), names)
-    return Comparer(("group",), groups, settings, draw).compare()[1]
+    with without_fairlearn():
+        audit = bias_audit(make_cells(counts), metrics=["selection_rate"], draws=300)
+    return audit.groupings[0].disparities
 
 
 def test_compare_selection_is_what_the_audit_does() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,13 @@ def test_bias_audit_of_six_rows_equals_the_count_by_hand(tmp_path: Path) -> None
         "accuracy": 1 / 3,
         "f1": 1 / 2,
         "balanced_accuracy": 1 / 4,
+        "theil_index": pytest.approx(2 * math.log(2) / 3),  # benefits 1, 0 and 2
         "auc": 1 / 2,
         "mean_score": pytest.approx(1.9 / 3),
+        "log_loss": pytest.approx(-(math.log(0.9) + 2 * math.log(0.4)) / 3),
+        "brier_score": pytest.approx((0.01 + 0.36 + 0.36) / 3),
+        "calibration_error": pytest.approx((0.1 + 0.6 + 0.6) / 3),  # every score in a bin of its own
+        "calibration_bias": pytest.approx((1.9 - 2) / 3),
     }
     assert (b.n, b.counts) == (3, (1, 0, 0, 2))
     assert values(b) == {
@@ -55,8 +61,13 @@ def test_bias_audit_of_six_rows_equals_the_count_by_hand(tmp_path: Path) -> None
         "accuracy": 1.0,
         "f1": 1.0,
         "balanced_accuracy": 1.0,
+        "theil_index": 0.0,
         "auc": 1.0,
         "mean_score": pytest.approx(0.4),
+        "log_loss": pytest.approx(-(math.log(0.8) + math.log(0.9) + math.log(0.7)) / 3),
+        "brier_score": pytest.approx((0.04 + 0.01 + 0.09) / 3),
+        "calibration_error": pytest.approx((0.2 + 0.1 + 0.3) / 3),
+        "calibration_bias": pytest.approx((1.2 - 1) / 3),
     }
     found = {name: found.value for name, found in audit.groupings[0].disparities.items()}
     assert found["demographic_parity_difference"] == pytest.approx(1 / 3)
