@@ -22,13 +22,15 @@ AGGREGATES = {
     "shortest": "min(length({c}))",
     "longest": "max(length({c}))",
     "characters": "sum(length({c}))",
-    "padded": "count(*) FILTER ({c} <> trim({c}))",
-    "long_texts": f"count(*) FILTER (CASE WHEN length({{c}}) >= {SHORTEST_FREE_TEXT} "
+    "padded": "count(*) FILTER (NOT {is_native} AND ({c} LIKE ' %' OR {c} LIKE '% '))",
+    "long_texts": f"count(*) FILTER (CASE WHEN NOT {{is_native}} AND length({{c}}) >= {SHORTEST_FREE_TEXT} "
     f"THEN regexp_matches({{c}}, '{FREE_TEXT}') ELSE false END)",
     "booleans": "count(*) FILTER (lower({c}) IN ('true', 'false'))",
     "numbers": "count({n})",
-    "integers": "count(*) FILTER ({n} = floor({n}) AND ({is_native} OR NOT regexp_matches({c}, '[.eE]')))",
-    "codes": "count(*) FILTER ({n} IS NOT NULL AND regexp_matches({c}, '^[+-]?0[0-9]'))",
+    "integers": "count(*) FILTER (CASE WHEN {n} = floor({n}) "
+    "THEN {is_native} OR NOT regexp_matches({c}, '[.eE]') ELSE false END)",
+    "codes": "count(*) FILTER (CASE WHEN NOT {is_native} AND left({c}, 1) IN ('0', '-', '+') "
+    "THEN {n} IS NOT NULL AND regexp_matches({c}, '^[+-]?0[0-9]') ELSE false END)",
     "zeros": "count(*) FILTER ({n} = 0)",
     "negatives": "count(*) FILTER ({n} < 0)",
     "lowest": "min({n})",

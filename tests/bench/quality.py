@@ -103,4 +103,5 @@ if __name__ == "__main__":
     if given.child is not None:
         print(json.dumps(profile(Path(given.child) if given.child else None)))
     else:
-        main([*((rows, given.columns) for rows in given.rows), (given.rows[-1], given.wide)])
+        wide = [(given.rows[-1], given.wide)] if given.wide else []
+        main([*((rows, given.columns) for rows in given.rows), *wide])
