@@ -1,4 +1,4 @@
-"""The command line: ``countersign login, whoami, submit, audit, record, reproduce, gate, report, verify``.
+"""The command line: ``countersign login, whoami, submit, audit, stress, record, reproduce, gate, report, verify``.
 
 Exit codes: 0 yes or done, 1 no (the gate is closed, a document was tampered with), 2 it could not be told.
 """
@@ -23,6 +23,7 @@ from countersign.errors import CountersignError
 from countersign.files import digest_file
 from countersign.reproduce_commands import record, reproduce_command
 from countersign.showing import gate_table
+from countersign.stress_commands import stress
 from countersign.terminal import (
     FILE,
     NO,
@@ -290,6 +291,7 @@ def fetch_key(url: str | None) -> str:
 
 main.add_command(record)
 main.add_command(reproduce_command)
+main.add_command(stress)
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,212 @@
+"""The command ``countersign stress``. What computes is imported when it runs: the client works without numpy."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from countersign.errors import CountersignError
+from countersign.terminal import FILE, NO, YES, connect, err, find_version, out, readable_errors, show_evaluation
+
+if TYPE_CHECKING:
+    from countersign.stress import PredictionRows
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+NEEDED = 'It needs numpy and pandas: pip install "countersign[stress]".'
+
+
+@click.command()
+@click.argument("model", metavar="SCRIPT.py:FUNCTION", required=False)
+@click.argument("data_file", metavar="DATA", type=FILE, required=False)
+@click.option("--condition", "conditions", multiple=True, metavar="NAME[:1-5]", help="Such as typing_noise:1-5.")
+@click.option("--list", "show_list", is_flag=True, help="List the conditions with their severities, and end.")
+@click.option("--label", metavar="COLUMN", help="The true label.")
+@click.option("--id", "id_column", metavar="COLUMN", help="The row's id; the row's number, where left out.")
+@click.option("--sensitive", multiple=True, metavar="COLUMN", help="For whom it is looked at; the model sees it too.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="A column that the model does not see.")
+@click.option("--score", metavar="FUNCTION", help="A function of the same script that gives scores.")
+@click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]), default="binary", show_default=True)
+@click.option("--positive", "positive_label", metavar="LABEL", help="The positive label of a binary task.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=1_024, show_default=True)
+@click.option("--skip-failures", is_flag=True, help="Go on where the model fails under a condition, and tell it.")
+@click.option(
+    "--out", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("conditions"), show_default=True
+)
+@click.option(
+    "--submit", "version_text", metavar="ID or MODEL@NUMBER", help="Submit to this version and have it audited."
+)
+@readable_errors
+def stress(
+    model: str | None,
+    data_file: Path | None,
+    conditions: tuple[str, ...],
+    show_list: bool,
+    label: str | None,
+    id_column: str | None,
+    sensitive: tuple[str, ...],
+    drop: tuple[str, ...],
+    score: str | None,
+    task: str,
+    positive_label: str | None,
+    seed: int,
+    batch_size: int,
+    skip_failures: bool,
+    folder: Path,
+    version_text: str | None,
+) -> int:
+    """Run a model over a table of rows undisturbed and under conditions, and write its predictions for an audit.
+
+    FUNCTION takes a pandas DataFrame and returns one label for each row. It is your own code and runs with your rights.
+    OUT gets predictions.csv, spec.json and conditions.json. Exit code 0: written (and audited), 1: the audit failed or
+    the model failed under a condition, 2: it could not be told.
+    """
+    if show_list:
+        show_conditions()
+        return YES
+    if model is None or data_file is None or label is None or not conditions:
+        raise click.UsageError("Name SCRIPT.py:FUNCTION, DATA, --label and at least one --condition (see --list).")
+    if task == "binary" and positive_label is None:
+        raise click.UsageError("A binary task needs --positive: which label counts as positive.")
+    script, _, function = model.rpartition(":")
+    predict, scoring = load_functions(Path(script), [function, *([score] if score else [])])
+    table = read_table(data_file)
+    _check_columns(table, [label, *([id_column] if id_column else []), *sensitive, *drop], data_file)
+    hidden = {label, *drop, *([id_column] if id_column else [])}
+    with progress_of_rows() as progress:
+        rows = _import_stress().run_conditions(
+            predict,
+            table[[name for name in table.columns if name not in hidden]],
+            _import_stress().parse_conditions(conditions),
+            ids=table[id_column] if id_column else range(1, len(table) + 1),
+            y_true=table[label],
+            sensitive={name: table[name] for name in sensitive},
+            score=scoring,
+            seed=seed,
+            batch_size=batch_size,
+            skip_failures=skip_failures,
+            progress=progress,
+        )
+    spec = _make_spec(rows, task, positive_label)
+    show_rows(rows, task)
+    for path in _import_stress().write_files(rows, folder, spec):
+        out.print(str(path), markup=False, highlight=False)
+    failed = NO if rows.failures else YES
+    return failed if version_text is None else max(failed, submit(rows, spec, folder, version_text))
+
+
+def _import_stress() -> Any:
+    try:
+        import pandas  # noqa: F401
+
+        import countersign.stress
+    except ImportError:
+        raise CountersignError("no_numpy", None, NEEDED) from None
+    return countersign.stress
+
+
+def _make_spec(rows: PredictionRows, task: str, positive_label: str | None) -> dict[str, Any]:
+    labels = sorted(set(rows.columns["y_true"]) | set(rows.columns["y_pred"])) if task == "multiclass" else None
+    made: dict[str, Any] = _import_stress().make_spec(rows, task=task, positive_label=positive_label, labels=labels)
+    return made
+
+
+def load_functions(script: Path, names: Sequence[str]) -> tuple[Callable[[Any], Any], Callable[[Any], Any] | None]:
+    """Return the model's function, and the one that gives scores where one is named, of a script of the user's own."""
+    spec = importlib.util.spec_from_file_location(script.stem, script) if script.is_file() else None
+    if spec is None or spec.loader is None:
+        raise CountersignError("no_script", None, f"“{script}” is no Python file. Write SCRIPT.py:FUNCTION.")
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(script.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise CountersignError("bad_script", None, f"{script} cannot be imported: {error}.") from error
+    finally:
+        sys.path.remove(str(script.resolve().parent))
+    found = [getattr(module, name, None) for name in names]
+    for name, function in zip(names, found, strict=True):
+        if not callable(function):
+            raise CountersignError("no_function", None, f"{script} has no function “{name}”.")
+    return found[0], (found[1] if len(found) > 1 else None)  # type: ignore[return-value]
+
+
+def read_table(file: Path) -> Any:
+    """Return a CSV or Parquet file as a DataFrame. Only an empty cell is a missing value: “NA” is a text."""
+    _import_stress()
+    import pandas as pd
+
+    try:
+        if file.suffix.lower() in {".parquet", ".pq"}:
+            return pd.read_parquet(file)
+        return pd.read_csv(file, keep_default_na=False, na_values=[""])
+    except (ValueError, ImportError) as error:
+        raise CountersignError("bad_table", None, f"{file} cannot be read: {error}.") from None
+
+
+def _check_columns(table: Any, names: Sequence[str], file: Path) -> None:
+    for name in names:
+        if name not in table.columns:
+            there = ", ".join(map(str, table.columns[:20]))
+            raise CountersignError("no_column", None, f"{file} has no column “{name}”. It has {there}.")
+
+
+@contextmanager
+def progress_of_rows() -> Iterator[Callable[[int, int, str], None]]:
+    """A bar that shows under which condition the model is predicting."""
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=err, transient=True
+    ) as bar:
+        task = bar.add_task("none", total=None)
+        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=name)
+
+
+def show_conditions() -> None:
+    """Print the catalogue."""
+    table = Table("Condition", "Of", "What happens", "Parameter", "Severity 1 to 5", "Source")
+    for known in _import_stress().CATALOGUE.values():
+        kind = "image" if known.kind == "image" else "rows"
+        levels = ", ".join(f"{level:g}" for level in known.levels)
+        table.add_row(known.name, kind, Text(known.title), Text(known.parameter), levels, Text(known.source))
+    out.print(table)
+
+
+def show_rows(rows: PredictionRows, task: str) -> None:
+    """Print, condition by condition, how much was predicted right or how far off it was."""
+    measure = "Mean absolute error" if task == "regression" else "Right"
+    table = Table("Condition", "Rows", measure, "Change", title="Predictions under conditions", title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    sums: dict[str, list[float]] = {}
+    names = (rows.columns[name] for name in ("condition", "y_true", "y_pred"))
+    for condition, truth, guess in zip(*names, strict=True):
+        if truth:
+            hit = abs(float(truth) - float(guess)) if task == "regression" else float(truth == guess)
+            sums.setdefault(condition, []).append(hit)
+    means = {name: sum(values) / len(values) for name, values in sums.items()}
+    for name, value in means.items():
+        change = "" if name == "none" else f"{value - means['none']:+.4f}"
+        table.add_row(Text(name), f"{len(sums[name]):,}", f"{value:.4f}", change)
+    out.print(table)
+    for why in rows.failures.values():
+        err.print(Text(why, style="red"))
+
+
+def submit(rows: PredictionRows, spec: dict[str, Any], folder: Path, version_text: str) -> int:
+    """Submit predictions and manifest, and print what the audit of the portal measured."""
+    with connect() as portal:
+        version = find_version(portal, version_text)
+        evidence, asked = _import_stress().submit_conditions(portal, version, rows, spec, folder)
+        out.print(f"Evidence {evidence.id} of {version}, log entry {evidence.log_index}", markup=False)
+        with err.status(f"Evaluation {asked.id}") as status:
+            done = portal.wait_for(asked, tell=lambda text: status.update(f"Evaluation {asked.id}: {text}"))
+    return show_evaluation(done)
