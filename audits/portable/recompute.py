@@ -30,9 +30,9 @@ from audits.portable.coalitions import count_affordable
 from audits.portable.columns import transform
 from audits.portable.document import PortableModel, read_document
 from audits.portable.interactions import find_interactions
-from audits.portable.predict import Predictions, predict
+from audits.portable.predict import predict
 from audits.portable.rows import ModelRows, read_rows
-from audits.portable.sampling import Sample, explain_sample, take_rows
+from audits.portable.sampling import Sample, explain_sample, find_smallest_share, take_rows
 from audits.portable.spec import RecomputeSpec, check_recompute_spec
 from audits.portable.submitted import Submitted, compare, list_columns, read_submitted
 from audits.portable.tree_shap import Attribution
@@ -106,7 +106,13 @@ def run_recomputed_explanation(
     most = min(checked.rows, _count_affordable(model, question))
     z = find_z(checked.level)
     sample, attribution = explain_sample(
-        explain, outputs, most=most, precision=checked.precision, z=z, seed=checked.seed
+        explain,
+        outputs,
+        most=most,
+        precision=checked.precision,
+        z=z,
+        seed=checked.seed,
+        smallest_share=find_smallest_share({name: submitted.texts[name] for name in checked.sensitive}),
     )
     tell(0.7, "summarising")
     attributions = _collect(model, question, rows, sample, attribution, outputs)
@@ -119,7 +125,7 @@ def run_recomputed_explanation(
         few = transform(model.columns, rows.inputs[:, take_rows(outputs, INTERACTION_ROWS, checked.seed)])
         background = None if question.background is None else transform(model.columns, question.background)
         result["interactions"] = find_interactions(model.model, few, question, z, background)
-    result |= _describe(model, question, stands_in, checked, differences, rows, predictions)
+    result |= _describe(model, question, stands_in, checked, differences, rows, submitted)
     result["sampling"] = _describe_sample(question, sample, rows, most, checked)
     extend_explanation(
         result,
@@ -149,7 +155,8 @@ def _read_table(
     paths: Mapping[str, Path], model: PortableModel, spec: RecomputeSpec, limits: Limits
 ) -> tuple[ModelRows, Submitted]:
     """Return the rows, and what was submitted about them, from their table or the prediction file."""
-    has_predictions = "predictions" in paths
+    # Without ids nothing can be matched; then only what stands in the table itself is compared.
+    has_predictions = "predictions" in paths and "id" in spec.columns
     rows = read_rows(
         _find_path(paths, "data"),
         model,
@@ -294,7 +301,7 @@ def _describe(
     spec: RecomputeSpec,
     differences: dict[str, float],
     rows: ModelRows,
-    predictions: Predictions,
+    submitted: Submitted,
 ) -> dict[str, Any]:
     """Return what was recomputed, and the sentence that says so."""
     count = len(rows.ids)
@@ -323,6 +330,7 @@ def _describe(
             "method": choose_method(model, question),
             "absent": stands_in,
             "rows_compared": count if differences else 0,
+            "compared_with": None if not differences else "predictions" if submitted.file else "data",
             "compared": {role: {"largest_difference": value} for role, value in differences.items()},
             "tolerance": spec.tolerance,
         },

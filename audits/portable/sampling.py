@@ -9,7 +9,8 @@ it takes: the uncertainty falls with the root of their number.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FIRST_ROWS = 1_000
+ROWS_PER_GROUP = 200
+"""Every group should have so many explained rows, or its means say little."""
 SMALLEST_SHARE = 0.01
 """Features with less of the total importance are not waited for."""
 
@@ -80,6 +83,7 @@ def explain_sample(
     precision: float,
     z: float,
     seed: int,
+    smallest_share: float = 1.0,
 ) -> tuple[Sample, Any]:
     """Explain as many rows as it takes.
 
@@ -94,19 +98,31 @@ def explain_sample(
     precision : float
         The relative half-width wanted for the worst importance.
     z, seed : float, int
+    smallest_share : float
+        The smallest group's share of the rows; the sample is large enough to hold 200 of its rows.
 
     Returns
     -------
     tuple
         The sample and the attribution of its rows.
     """
-    rows = take_rows(outputs, min(most, FIRST_ROWS), seed)
+    most = min(most, len(outputs))
+    first = max(FIRST_ROWS, math.ceil(ROWS_PER_GROUP / smallest_share))
+    rows = take_rows(outputs, min(most, first), seed)
     found = explain(rows)
     worst, uncertainty = measure_uncertainty(found.values, z)
-    most = min(most, len(outputs))
     if uncertainty is not None and uncertainty > precision and len(rows) < most:
         needed = math.ceil(1.1 * len(rows) * (uncertainty / precision) ** 2)
         rows = take_rows(outputs, min(most, needed), seed)
         found = explain(rows)
         worst, uncertainty = measure_uncertainty(found.values, z)
     return Sample(rows, worst, uncertainty), found
+
+
+def find_smallest_share(groups: Mapping[str, Sequence[str | None]]) -> float:
+    """Return the share of the smallest group of any feature, 1 without groups."""
+    shares = [1.0]
+    for values in groups.values():
+        counts = Counter(value for value in values if value is not None)
+        shares += [count / len(values) for count in counts.values()]
+    return min(shares)

@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from countersign import CountersignError
-from countersign.export import describe_additive, export_model
+from countersign.export import describe_additive, export_model, parts
 from countersign.export.parts import NodeTable, write_trees
 
 GENERATOR = np.random.default_rng(0)
@@ -201,6 +201,18 @@ def test_covers_are_left_out_where_a_leaf_has_none() -> None:
         "cover": [10, 4, 6],
     }
     assert "cover" not in write([10, 10, 0])
+
+
+def test_models_beyond_the_portals_limits_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ensemble.RandomForestRegressor(3, random_state=0).fit(TABLE, TABLE[:, 0])
+    nodes = sum(tree.tree_.node_count for tree in model.estimators_)
+    monkeypatch.setattr(parts, "MOST_NODES", nodes - 1)
+    with pytest.raises(CountersignError, match=f"it has 3 trees with {nodes:,} nodes; the portal takes 5,000 and"):
+        export_model(model, feature_names=NAMES)
+    monkeypatch.setattr(parts, "MOST_NODES", nodes)
+    monkeypatch.setattr(parts, "MOST_LEVELS", max(tree.get_depth() for tree in model.estimators_) - 1)
+    with pytest.raises(CountersignError, match="levels deep; the portal takes"):
+        export_model(model, feature_names=NAMES)
 
 
 def test_points_must_fit_their_edges() -> None:

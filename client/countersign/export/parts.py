@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 from countersign.errors import CountersignError
 
 LARGEST = 1.7976931348623157e308
+MOST_TREES, MOST_NODES, MOST_LEVELS = 5_000, 200_000, 64
+"""What the portal accepts of one model."""
 
 
 @dataclass
@@ -67,6 +69,15 @@ def write_trees(
     trees = [_write_tree(table) for table in tables]
     if not trees:
         refuse("it has no trees")
+    nodes = sum(len(tree["left"]) for tree in trees)
+    if len(trees) > MOST_TREES or nodes > MOST_NODES:
+        refuse(
+            f"it has {len(trees):,} trees with {nodes:,} nodes; the portal takes {MOST_TREES:,} and {MOST_NODES:,}. "
+            "Fewer or shallower trees (max_depth, max_leaf_nodes) fit"
+        )
+    deepest = max(_measure_depth(tree) for tree in trees)
+    if deepest > MOST_LEVELS:
+        refuse(f"a tree is {deepest} levels deep; the portal takes {MOST_LEVELS}")
     if any("cover" not in tree or min(tree["cover"]) <= 0 for tree in trees):
         for tree in trees:
             tree.pop("cover", None)
@@ -119,6 +130,14 @@ def _order_nodes(left: Sequence[int], right: Sequence[int]) -> list[int]:
         if left[node] >= 0:
             waiting += [int(right[node]), int(left[node])]
     return order
+
+
+def _measure_depth(tree: dict[str, Any]) -> int:
+    depth = [0] * len(tree["left"])
+    for node, (left, right) in enumerate(zip(tree["left"], tree["right"], strict=True)):
+        if left >= 0:
+            depth[left] = depth[right] = depth[node] + 1
+    return max(depth)
 
 
 def _bound(threshold: float) -> float:

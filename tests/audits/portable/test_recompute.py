@@ -64,6 +64,7 @@ def test_a_boosted_model_is_recomputed_and_compared(boosted: dict[str, Path]) ->
     assert result["recomputation"]["method"] == "pattern tables"
     assert result["recomputation"]["absent"]["kind"] == "cover"
     assert result["recomputation"]["compared"]["y_score"]["largest_difference"] < 1e-12
+    assert result["recomputation"]["compared_with"] == "data"
     assert (result["rows"], result["additive_rows"]) == (400, 400)
     table = make_rows(3, rows=COUNT)
     wanted = np.abs(shap.TreeExplainer(fit("LGBMClassifier")).shap_values(table)).mean(axis=0)
@@ -113,6 +114,7 @@ def test_the_prediction_file_may_be_another_matched_by_id(boosted: dict[str, Pat
     paths = {**boosted, "predictions": tmp_path / "predictions"}
     result = run_recomputed_explanation(paths, {**SPEC, "prediction_id": "person"})
     assert result["recomputation"]["rows_compared"] == COUNT
+    assert result["recomputation"]["compared_with"] == "predictions"
     assert [group["value"] for group in result["importance_by_group"]] == ["F", "M"]
     shuffled[shuffled["person"] != "p5"].to_csv(tmp_path / "predictions", index=False)
     with pytest.raises(BadInput, match="1 rows are not in the prediction file, first 'p5'"):
@@ -139,6 +141,13 @@ def test_as_many_rows_are_explained_as_the_precision_needs(tmp_path: Path) -> No
     capped = run_recomputed_explanation(paths, {**spec, "precision": 0.001, "rows": 2_000})["sampling"]
     assert (capped["explained_rows"], capped["reason"]) == (2_000, "at most 2,000 rows are explained")
     assert run_recomputed_explanation(paths, {**spec, "precision": 0.03})["sampling"] == fine
+    # A group of one row in fifty needs 10,000 rows to have 200 of its own.
+    frame["sex"] = np.where(np.arange(20_000) % 50 == 0, "X", "M")
+    frame["score"] = model.predict_proba(frame[list(FEATURES)].to_numpy())[:, 1]
+    frame.to_csv(paths["data"], index=False)
+    small = run_recomputed_explanation(paths, {**spec, "precision": 0.2})
+    assert small["sampling"]["explained_rows"] == 10_000
+    assert 150 < small["importance_by_group"][1]["n"] < 250
 
 
 def make_pipeline_case(folder: Path) -> tuple[dict[str, Path], Any, Any]:
