@@ -208,6 +208,8 @@ def _judge_evaluation(dossier: Dossier, evaluation: EvaluationItem | None) -> tu
         return FindingStatus.INCONCLUSIVE, _("It has not finished yet.")
     if evaluation.kind == EvaluationKind.EXPLANATION:
         return _judge_additivity(evaluation)
+    if evaluation.kind == EvaluationKind.DATA_QUALITY:
+        return _judge_profile(evaluation)
     return FindingStatus.MET, _("Computed on %(dataset)s.") % {"dataset": evaluation.dataset}
 
 
@@ -220,6 +222,16 @@ def _judge_additivity(evaluation: EvaluationItem) -> tuple[str, str]:
             "dataset": evaluation.dataset,
         }
     return FindingStatus.NOT_MET, _("The submitted values do not add up to the model's output on every row.")
+
+
+def _judge_profile(evaluation: EvaluationItem) -> tuple[str, str]:
+    """A profile of another file says nothing about the dataset version it was asked for."""
+    matches = [item for item in evaluation.measures if item.metric == "dataset_match"]
+    if matches and matches[0].value == 1.0:
+        return FindingStatus.MET, _("Computed on the very bytes of %(dataset)s.") % {"dataset": evaluation.dataset}
+    return FindingStatus.NOT_MET, _("The profiled file is not %(dataset)s: its digest is another.") % {
+        "dataset": evaluation.dataset
+    }
 
 
 def _judge_requirements(dossier: Dossier) -> list[Finding]:

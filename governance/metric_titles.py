@@ -45,6 +45,7 @@ METRIC_TITLES = {
     "reproduced_share": _("Reproduced metrics"),
     "largest_deviation": _("Largest relative deviation of a rerun"),
     "metric_deviation": _("Deviation of a rerun"),
+    "dataset_match": _("File is the dataset version"),
     "completeness": _("Completeness"),
     "complete_rows": _("Complete rows"),
     "schema_conformity": _("Schema conformity"),

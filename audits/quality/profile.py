@@ -258,7 +258,8 @@ def profile_table(table: Staged, others: Mapping[str, Staged], spec: QualitySpec
         else None,
         leakage=find_leakage(table, others["training"], spec) if "training" in others else None,
     )
-    quantities = [*_measure_completeness(table, counts, spec), conformity, *_measure(profile)]
+    quantities = [*_measure_binding(table, spec), *_measure_completeness(table, counts, spec), conformity]
+    quantities += _measure(profile)
     quantities.append(measure_label_consistency(table, spec))
     return replace(profile, quantities=quantities)
 
@@ -289,6 +290,13 @@ def _profile_values(
         if place % 10 == 0:
             report(0.35 + 0.25 * place / len(counts), "counting distinct values")
     return found
+
+
+def _measure_binding(table: Staged, spec: QualitySpec) -> list[Quantity]:
+    """Return whether the file is the declared dataset version; nothing where no digest is declared."""
+    if spec.dataset_digest is None:
+        return []
+    return [exact("dataset_match", OVERALL, table.file.sha256 == spec.dataset_digest, table.rows)]
 
 
 def _measure_completeness(table: Staged, counts: Mapping[str, ColumnCounts], spec: QualitySpec) -> list[Quantity]:

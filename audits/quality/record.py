@@ -34,7 +34,9 @@ def to_json(profile: Profile) -> dict[str, Any]:
     spec, file = profile.spec, profile.file
     binding = _bind(profile)
     reason = NOT_THE_DATASET if binding["matches"] is False else None
-    measures = [quantity.to_measure(reason) for quantity in profile.quantities]
+    measures = [
+        quantity.to_measure(None if quantity.metric == "dataset_match" else reason) for quantity in profile.quantities
+    ]
     return {
         "format": FORMAT,
         "data": {

@@ -33,6 +33,14 @@ class QualityMetric:
 
 _METRICS = (
     QualityMetric(
+        "dataset_match",
+        "File is the dataset version",
+        "higher",
+        "1 where the file's SHA-256 is the declared digest of the dataset version, otherwise 0.",
+        "no digest is declared",
+        DEFINITION,
+    ),
+    QualityMetric(
         "completeness",
         "Completeness",
         "higher",

@@ -13,7 +13,7 @@ from governance.dossier import Dossier
 from governance.gate import judge
 from governance.gate_criteria import judge_criterion
 from governance.gate_signing import match_slots
-from governance.policy import policy_for
+from governance.policy import EvaluationNeed, policy_for
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SEEN = NOW.isoformat()
@@ -219,6 +219,15 @@ def test_judge_explanation_that_does_not_add_up_closes(measures):
     audit = make_dossier().evaluations[0]
     dossier = make_dossier(evaluations=(audit, make_evaluation("explanation", measures)))
     assert [finding.key for finding in judge(dossier).closing] == ["evaluation:explanation:test"]
+
+
+@pytest.mark.parametrize(("match", "status"), [(1.0, "MET"), (0.0, "NOT_MET"), (None, "NOT_MET")])
+def test_judge_profile_of_another_file_closes(match, status):
+    measures = [] if match is None else [make_measure(match, match, match, metric="dataset_match")]
+    whole = make_dossier()
+    policy = dataclasses.replace(whole.policy, evaluations=(EvaluationNeed("data_quality", "test"),))
+    dossier = make_dossier(policy=policy, evaluations=(*whole.evaluations, make_evaluation("data_quality", measures)))
+    assert statuses(dossier)["evaluation:data_quality:test"] == status
 
 
 @pytest.mark.parametrize("status", ["QUEUED", "RUNNING", "FAILED"])

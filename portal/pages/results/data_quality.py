@@ -23,6 +23,8 @@ TYPES = {
 }
 DAYS = frozenset({"median_age_days", "p95_age_days", "largest_gap_days"})
 COUNTS = frozenset({"constant_columns", "personal_data_columns"})
+SHOWN_ELSEWHERE = frozenset({"dataset_match", "representation_p_value"})
+"""Above all numbers, and with the groups."""
 FEW_VALUES = 3
 THOUSANDS = "\N{NARROW NO-BREAK SPACE}"
 LARGEST_WRITTEN_OUT = 1e12
@@ -86,8 +88,8 @@ def write_count(value: float) -> str:
 
 
 def present_data_quality(result: dict[str, Any]) -> dict[str, Any]:
-    """What the page of a finished profile shows. Tests of representation stand with their groups."""
-    dimensions = [item for item in result["dimensions"] if item["metric"] != "representation_p_value"]
+    """What the page of a finished profile shows."""
+    dimensions = [item for item in result["dimensions"] if item["metric"] not in SHOWN_ELSEWHERE]
     return {
         "dimensions": [_read_dimension(item) for item in dimensions if item["value"] is not None],
         "not_assessed": [_read_dimension(item) for item in dimensions if item["value"] is None],

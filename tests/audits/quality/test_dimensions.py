@@ -262,4 +262,6 @@ def test_expectations_have_verdicts_and_the_file_is_bound(tmp_path):
     other = profile_text(tmp_path, PEOPLE, expectations=expectations, dataset_digest="0" * 64)
     assert other["binding"]["matches"] is False
     assert {verdict["verdict"] for verdict in other["verdicts"]} == {"inconclusive"}
+    assert (value(bound, "dataset_match"), value(other, "dataset_match")) == (1, 0)
+    assert find(other, "dataset_match")["reason"] is None
     assert other["notes"][0]["code"] == "other_file"
