@@ -7,6 +7,7 @@ was submitted, and every explained row must add up.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from audits.explanations.extension import extend_explanation
 from audits.explanations.record import to_json
 from audits.explanations.results import Explanation
 from audits.explanations.spec import MAXIMUM_FEATURES, ExplanationSpec
+from audits.explanations.wishes import Wishes
 from audits.intervals import find_z
 from audits.portable.attribute import (
     PERMUTATION_ROWS,
@@ -33,7 +35,9 @@ from audits.portable.interactions import find_interactions
 from audits.portable.predict import predict
 from audits.portable.rows import ModelRows, read_rows
 from audits.portable.sampling import Sample, explain_sample, find_smallest_share, take_rows
+from audits.portable.second_opinion import find_truth, permute_players, repeat_with_other_seeds
 from audits.portable.spec import RecomputeSpec, check_recompute_spec
+from audits.portable.statement import describe_recomputation, describe_sample, name_reference
 from audits.portable.submitted import Submitted, compare, list_columns, read_submitted
 from audits.portable.tree_shap import Attribution
 from audits.portable.trees import TreeEnsemble
@@ -121,23 +125,24 @@ def run_recomputed_explanation(
     }
     explanation, result = _summarise(attributions, checked, submitted, groups, rows)
     if checked.interactions and isinstance(model.model, TreeEnsemble) and question.on_margin:
-        tell(0.8, "interactions")
+        tell(0.75, "interactions")
         few = transform(model.columns, rows.inputs[:, take_rows(outputs, INTERACTION_ROWS, checked.seed)])
         background = None if question.background is None else transform(model.columns, question.background)
         result["interactions"] = find_interactions(model.model, few, question, z, background)
-    result |= _describe(model, question, stands_in, checked, differences, rows, submitted)
-    result["sampling"] = _describe_sample(question, sample, rows, most, checked)
+    result |= describe_recomputation(model, question, stands_in, checked, differences, rows, submitted)
+    result["sampling"] = describe_sample(question, sample, rows, most, checked)
+    tell(0.85, "other seeds, second opinion")
     extend_explanation(
         result,
         attributions,
         explanation,
-        checked.wishes,
+        _ask_again(model, question, checked, rows, submitted, sample, outputs),
         groups=groups,
         level=checked.level,
         minimum_group_size=checked.minimum_group_size,
         random_state=checked.seed,
         threshold=checked.threshold,
-        reference=_name_reference(stands_in),
+        reference=name_reference(stands_in),
         former=read_former(paths.get("former")),
     )
     tell(1.0, "done")
@@ -287,71 +292,19 @@ def _summarise(
     return result, to_json(result, as_read, rows.file, submitted.file)
 
 
-def _name_reference(stands_in: Mapping[str, Any]) -> str:
-    """Return in words what the attributions compare with."""
-    if stands_in["kind"] == "cover":
-        return "the training rows, as the trees remember them"
-    return f"{stands_in['rows']:,} rows of {stands_in['table']} (sha256 {stands_in['sha256']})"
-
-
-def _describe(
+def _ask_again(
     model: PortableModel,
     question: Question,
-    stands_in: dict[str, Any],
     spec: RecomputeSpec,
-    differences: dict[str, float],
     rows: ModelRows,
     submitted: Submitted,
-) -> dict[str, Any]:
-    """Return what was recomputed, and the sentence that says so."""
-    count = len(rows.ids)
-    compared = (
-        f"predictions equal to the submitted ones on {count:,} of {count:,} rows"
-        if differences
-        else "no submitted predictions to compare with"
-    )
-    scale = "margin" if question.on_margin else "prediction"
-    name = (model.classes or model.outputs)[question.place]
-    return {
-        "statement": f"recomputed by the portal; {compared}",
-        "computed_by": "portal",
-        "said_by_submitter": {f"model_{key}": text for key, text in model.made_by.items()},
-        "model": {
-            "sha256": model.sha256,
-            "kind": model.kind,
-            "task": model.task,
-            "link": model.link,
-            "made_by": dict(model.made_by),
-        },
-        "recomputation": {
-            "explained": scale,
-            "of": name,
-            "features": spec.features,
-            "method": choose_method(model, question),
-            "absent": stands_in,
-            "rows_compared": count if differences else 0,
-            "compared_with": None if not differences else "predictions" if submitted.file else "data",
-            "compared": {role: {"largest_difference": value} for role, value in differences.items()},
-            "tolerance": spec.tolerance,
-        },
-    }
-
-
-def _describe_sample(
-    question: Question, sample: Sample, rows: ModelRows, most: int, spec: RecomputeSpec
-) -> dict[str, Any]:
-    explained, total = len(sample.rows), len(rows.ids)
-    reason = None
-    if sample.uncertainty is None:
-        reason = "no feature has an importance whose uncertainty could be told"
-    elif sample.uncertainty > spec.precision:
-        reason = "every row is explained" if explained == total else f"at most {most:,} rows are explained"
-    return {
-        "rows": total,
-        "explained_rows": explained,
-        "method": "every row" if explained == total else "systematic along the sorted outputs, seeded",
-        "precision": spec.precision,
-        "worst_feature": None if sample.worst is None else question.names[sample.worst],
-        "relative_uncertainty": sample.uncertainty,
-        "reason": reason,
-    }
+    sample: Sample,
+    outputs: NDArray[np.float64],
+) -> Wishes:
+    """Return the wishes with what the portal finds by other seeds and, where the truth is known, by permuting."""
+    repeats = repeat_with_other_seeds(model, question, rows.inputs, outputs, sample)
+    importance: dict[str, float] = {}
+    if "y_true" in spec.columns:
+        truth = find_truth(model, question, submitted.texts[spec.columns["y_true"]], spec.columns["y_true"])
+        importance = permute_players(model, question, rows.inputs, truth)
+    return replace(spec.wishes, repeats=repeats, permutation_importance=importance)

@@ -5,8 +5,9 @@
 
 `columns` names, in the table of rows, the row id and what was submitted for each row: `margin`,
 `y_score` (the probability of `class`, or a regression's prediction), `y_pred` (the label). Where a
-prediction file is handed over they are looked up there, by id. Columns named like the model's
-inputs are read as its inputs.
+prediction file is handed over they are looked up there, by id. With `y_true` the portal permutes the
+features and tells how much worse the model becomes: a second opinion. Columns named like the
+model's inputs are read as its inputs.
 
 explained   margin (log odds, the raw score) or prediction (probability, expected value)
 absent      what stands in for features outside a coalition: cover (the training rows, as the trees
@@ -37,7 +38,7 @@ from audits.spec_values import (
     check_texts,
 )
 
-ROLES = ("id", "margin", "y_score", "y_pred")
+ROLES = ("id", "margin", "y_score", "y_pred", "y_true")
 DEFAULT_ROWS = 20_000
 MAXIMUM_ROWS = 200_000
 DEFAULT_PRECISION = 0.05
@@ -67,8 +68,9 @@ KEYS = (
     "format",
     "task",
     "file",
-    *WISH_KEYS,
+    *(key for key in WISH_KEYS if key not in ("repeats", "permutation_importance")),
 )
+"""What other seeds and a permutation say is computed here, so it cannot be told."""
 
 
 @dataclass(frozen=True)

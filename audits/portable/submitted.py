@@ -33,7 +33,7 @@ class Submitted:
 
 def list_columns(spec: RecomputeSpec) -> tuple[str, ...]:
     """Return the columns that hold what was submitted, each once."""
-    named = [spec.columns[role] for role in COMPARED if role in spec.columns]
+    named = [spec.columns[role] for role in (*COMPARED, "y_true") if role in spec.columns]
     return tuple(dict.fromkeys((*named, *spec.sensitive)))
 
 

@@ -82,6 +82,31 @@ def test_a_boosted_model_is_recomputed_and_compared(boosted: dict[str, Path]) ->
     assert told[-1] == (1.0, "done")
 
 
+def test_the_portal_has_second_opinions_of_its_own(boosted: dict[str, Path]) -> None:
+    from sklearn.inspection import permutation_importance
+
+    frame: Any = pd.read_csv(boosted["data"])
+    truth = (frame["score"] > 0.4).astype(int)
+    frame["truth"] = truth
+    frame.loc[3, "truth"] = np.nan
+    frame["truth"] = frame["truth"].astype("Int64")
+    frame.to_csv(boosted["data"], index=False)
+    spec = {**SPEC, "columns": {**SPEC["columns"], "y_true": "truth"}, "rows": 150}
+    result = run_recomputed_explanation(boosted, spec)
+    permuted = result["permutation"]["importance"]
+    table = frame[list(FEATURES)].to_numpy()
+    theirs = permutation_importance(
+        fit("LGBMClassifier"), table, truth, scoring="neg_log_loss", n_repeats=20, random_state=0
+    ).importances_mean
+    assert list(permuted.values()) == pytest.approx(list(theirs), rel=0.3, abs=0.02)
+    assert [found["name"] for found in result["stability"]["repeats"]] == ["seed 1", "seed 2"]
+    assert all(0.5 < found["value"] <= 1 for found in result["stability"]["repeats"])
+    frame["truth"] = "maybe"
+    frame.to_csv(boosted["data"], index=False)
+    assert refuse(boosted, spec) == "column 'truth', row 1: 'maybe' is not one of 0, 1"
+    assert "unknown key" in refuse(boosted, {"permutation_importance": {"a": 1.0}})
+
+
 def test_one_prediction_that_is_not_the_models_stops_everything(boosted: dict[str, Path]) -> None:
     frame: Any = pd.read_csv(boosted["data"])
     frame.loc[7, "score"] += 2e-6
