@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from audits.charts.explanation_details import detail_charts
 from audits.charts.frame import (
     PLOT_WIDTH,
     ROW_HEIGHT,
@@ -34,7 +35,7 @@ Document = Mapping[str, Any]
 
 
 def explanation_charts(result: Document, theme: Theme = "light") -> list[Chart]:
-    """Return the charts of an explanation: importance, beeswarm, one per local explanation.
+    """Return the charts of an explanation: importance, beeswarm, details, one per local explanation.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def explanation_charts(result: Document, theme: Theme = "light") -> list[Chart]:
         The document of `explain.run_explanation`.
     theme : "light", "dark" or "print"
     """
-    charts = [draw_importance(result, theme), draw_beeswarm(result, theme)]
+    charts = [draw_importance(result, theme), draw_beeswarm(result, theme), *detail_charts(result, theme)]
     charts += [draw_local(found, place, theme) for place, found in enumerate(result["local"])]
     return charts
 

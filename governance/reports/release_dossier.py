@@ -48,7 +48,7 @@ PRINTED_DISPARITIES = (
 PRINTED_COLUMNS = 4
 """More metrics beside each other cannot be read on a page."""
 # Parts of a result that speak of single rows or of cells small enough to point at a person. They stay in the portal.
-WITHHELD = frozenset({"cells", "sample", "local", "worst_row", "first_misses"})
+WITHHELD = frozenset({"cells", "sample", "local", "worst_row", "first_misses", "dependence", "reasons"})
 LEFT_TO_THE_PORTAL = ("local-", "dependence-")
 """Charts whose points are single rows."""
 STATUS_ORDER = [

@@ -109,8 +109,10 @@ def test_to_svg_fetches_nothing() -> None:
 
 def test_explanation_charts_show_importance_swarm_and_rows(explanation: dict[str, Any]) -> None:
     charts = explanation_charts(explanation)
-    assert [chart.name for chart in charts] == ["importance", "beeswarm", "local-1", "local-2", "local-3"]
-    importance, beeswarm, local, *_ = charts
+    names = [chart.name for chart in charts]
+    assert names == ["importance", "beeswarm", "dependence-0", "local-1", "local-2", "local-3"]
+    importance, beeswarm, dependence, local, *_ = charts
+    assert sum(int(row[-1]) for row in dependence.table_rows) == 40
     assert importance.table_rows[0][0] == "f10"
     assert len(beeswarm.spec["layer"][1]["data"]["values"]) == 12 * 40
     mark = beeswarm.spec["layer"][1]["mark"]

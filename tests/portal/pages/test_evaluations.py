@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -201,3 +202,38 @@ def test_form_says_when_no_upload_can_be_evaluated(version, predictions, develop
     page = text_of(browse(developer).get(address))
     assert "Nothing is evaluated at the moment" in page
     assert "apt-get install bubblewrap" in page
+
+
+def test_explanation_tells_whether_its_order_holds_and_why_rows_were_refused(version, developer) -> None:
+    evidence = cast.submit(version, "attributions", by=developer, file=[cast.make_attributions()], file_name="s.csv")
+    document = cast.ATTRIBUTIONS_SPEC | {
+        "threshold": 0.5,
+        "adverse": "lower",
+        "protected": ["age"],
+        "top": 2,
+        "background": "everybody",
+        "criteria": [
+            {"metric": "protected_in_top", "population": "top 2", "comparator": "at_most", "threshold": 2},
+        ],
+    }
+    client = browse(developer)
+    data = version.dataset_uses.get(role="test").dataset_version_id
+    given = {"kind": "explanation", "evidence": evidence.pk, "dataset_version": f"test:{data}"}
+    assert (
+        client.post(f"/versions/{version.pk}/evaluations/new/", given | {"document": json.dumps(document)}).status_code
+        == 302
+    )
+    evaluation = Evaluation.objects.get()
+    runner.run(evaluation.pk)
+    evaluation.refresh_from_db()
+    assert evaluation.failure == ""
+    page = text_of(client.get(f"/evaluations/{evaluation.pk}/"))
+    for words in (
+        "Does the order hold?",
+        "Resamples of the rows",
+        "Reasons for adverse outcomes",
+        "compared with everybody",
+        "Criteria of this specification",
+        "protected feature",
+    ):
+        assert words in page
