@@ -13,7 +13,6 @@ from audits.bias.comparisons import Comparer, read_like_fairlearn
 from audits.bias.extension import extend_result
 from audits.bias.groupings import measure_groups
 from audits.bias.impact import find_impact_ratios, find_scoring_rates
-from audits.bias.measures import Measure, measures
 from audits.bias.notes import write_notes
 from audits.bias.record import describe_run, to_json
 from audits.bias.resampling import Resampler
@@ -338,22 +337,7 @@ def audit_cells(
     )
     report(0.8, "recording")
     document = to_json(audit, undisturbed, spec, run)
-
-    def measure_again(part: Cells) -> list[Measure]:
-        """Measure the same metrics on other cells, without a reference: it may have no rows there."""
-        return measures(
-            bias_audit(
-                part,
-                metrics=spec.metrics,
-                minimum_group_size=spec.minimum_group_size,
-                level=spec.level,
-                draws=spec.draws,
-                random_state=spec.seed,
-                binning=Binning(spec.calibration_bins, spec.calibration_strategy),
-            )
-        )
-
-    extend_result(document, cells, spec, table, measure=measure_again, progress=report)
+    extend_result(document, cells, spec, table, progress=report)
     report(1.0, "done")
     return document
 

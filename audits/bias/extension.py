@@ -9,7 +9,7 @@ from audits.bias.advice import advise
 from audits.bias.measures import Measure
 from audits.bias.proxies import check_proxies
 from audits.bias.proxy_rows import read_proxy_rows
-from audits.bias.robustness import Measuring, keep_undisturbed, measure_robustness
+from audits.bias.robustness import keep_undisturbed, measure_robustness
 from audits.bias.verdicts import find_absent, judge_criteria, mark_incomplete
 from audits.counting.cells import Cells
 from audits.counting.suppression import suppress_cells
@@ -25,7 +25,6 @@ def extend_result(
     spec: AuditSpec,
     table: TableFile | None,
     *,
-    measure: Measuring,
     progress: Progress,
 ) -> None:
     """Add to the document of a bias audit what its specification asks for, in place.
@@ -43,8 +42,6 @@ def extend_result(
     spec : AuditSpec
     table : TableFile or None
         The rows the cells were counted from; None where there are only cells.
-    measure : callable
-        Measures plain cells as the audit itself was measured.
     progress : callable
         Called with (share done, what is being done).
     """
@@ -52,7 +49,7 @@ def extend_result(
     subsets = [tuple(grouping["sensitive"]) for grouping in document["groupings"]]
     found = [Measure(**entry) for entry in document["measures"]]
     if cells.condition is not None:
-        found += _add_robustness(document, cells, spec, subsets, measure, progress)
+        found += _add_robustness(document, cells, spec, subsets, progress)
     if spec.advice:
         progress(0.9, "looking for what would help")
         document["advice"] = advise(undisturbed, subsets, spec.criteria)
@@ -76,7 +73,6 @@ def _add_robustness(
     cells: Cells,
     spec: AuditSpec,
     subsets: Sequence[tuple[str, ...]],
-    measure: Measuring,
     progress: Progress,
 ) -> list[Measure]:
     """Add the losses under conditions to the document; their measures."""
@@ -85,7 +81,7 @@ def _add_robustness(
         document["notes"].append({"code": "no_baseline", "text": text, "population": None})
         return []
     progress(0.85, "comparing the conditions")
-    document["robustness"], measures = measure_robustness(cells, spec, subsets, measure)
+    document["robustness"], measures = measure_robustness(cells, spec, subsets)
     text = (
         f"Rates, disparities and counts are those of the baseline condition {spec.baseline_condition!r}; "
         "what the other conditions cost stands under robustness."

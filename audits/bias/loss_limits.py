@@ -5,27 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from audits.bias.paired import PairedDraws
-from audits.intervals import Bounded, divide_bounded, subtract
+from audits.bias.paired import PairedDraws, Population
+from audits.intervals import Bounded, divide_bounded, find_z, subtract, wilson
 from audits.metrics import METRICS
-from audits.populations import name_group
 from audits.spec import AuditSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-class Population(NamedTuple):
-    """A group of some features; no features for everybody."""
-
-    features: tuple[str, ...]
-    values: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Return the population as it is written without a condition."""
-        return name_group(self.features, self.values)
 
 
 class Limits(NamedTuple):
@@ -42,7 +29,6 @@ class LossMethod:
     """How limits are found: by paired draws where there are some."""
 
     spec: AuditSpec
-    baseline: str
     paired: PairedDraws | None
 
     def bound(
@@ -51,7 +37,7 @@ class LossMethod:
         """Return the limits of loss and ratio; `first` is the baseline."""
         loss = _subtract(metric, first, second)
         ratio = _divide(second, first)
-        drawn = self.draw(metric, population, condition)
+        drawn = None if self.paired is None else self.paired.draw(metric, population, condition)
         if drawn is None:
             return loss, ratio
         losses = turn(metric, drawn[0], drawn[1])
@@ -59,30 +45,22 @@ class LossMethod:
         if high > low:
             # A bootstrap of few clusters can miss the value; the interval never does.
             loss = Limits(loss.value, min(low, loss.value), max(high, loss.value), "bootstrap-clusters")
+        else:
+            loss = self._bound_alike(loss, metric, population, condition)
         if ratio is not None and (drawn[0] > 0).all():
             low, high = _find_quantiles(drawn[1] / drawn[0], self.spec.level)
             if high > low:
                 ratio = Limits(ratio.value, min(low, ratio.value), max(high, ratio.value), "bootstrap-clusters")
         return loss, ratio
 
-    def draw(
-        self, metric: str, population: Population, condition: str
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Return drawn values (under the baseline, under the condition) of the draws that have both."""
-        if self.paired is None or METRICS[metric].compute is None:
-            return None
-        pair = [
-            self.paired.draw(metric, population.features, population.values, name)
-            for name in (self.baseline, condition)
-        ]
-        is_defined = ~(_is_nan(pair[0]) | _is_nan(pair[1]))
-        return (pair[0][is_defined], pair[1][is_defined]) if is_defined.sum() > 1 else None
-
-
-def _is_nan(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    import numpy as np
-
-    return np.isnan(values)
+    def _bound_alike(self, loss: Limits, metric: str, population: Population, condition: str) -> Limits:
+        """Return limits where no draw differs: as for a share of which none of the pairs was seen."""
+        pairs = None if self.paired is None else self.paired.count_pairs(metric, population, condition)
+        if pairs is None or loss.low is None or loss.high is None:
+            return loss
+        room = wilson(0, pairs, find_z(self.spec.level)).high
+        low, high = loss.value - room, loss.value + room
+        return Limits(loss.value, max(low, loss.low), min(high, loss.high), "wilson-pairs")
 
 
 def _find_quantiles(values: NDArray[np.float64], level: float) -> tuple[float, float]:

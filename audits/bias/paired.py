@@ -2,83 +2,158 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from audits.bias.tallies import CONFUSION
+from audits.bias.groupings import evaluate_draws
+from audits.bias.resampling import Resampler
+from audits.bias.tallies import Settings
 from audits.counting.cells import Cells
 from audits.metrics import METRICS, Counts
-from audits.spec import AuditSpec
+from audits.populations import name_class, name_group
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BATCH = 50
 FEWEST_CLUSTERS = 2
 
 
-class PairedDraws:
-    """Draws of the cells of all conditions together, made once and summed for each population."""
+@dataclass(frozen=True)
+class Population:
+    """A group of some features; no features for everybody. `label` is one class against the rest."""
 
-    def __init__(self, cells: Cells, spec: AuditSpec) -> None:
+    features: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    label: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the population as it is written without a condition."""
+        return self.name_under((), ())
+
+    def name_under(self, columns: tuple[str, ...], values: tuple[str, ...]) -> str:
+        """Return the population as it is written with further columns in front."""
+        name = name_group((*columns, *self.features), (*values, *self.values))
+        return name if self.label is None else name_class(self.label, name)
+
+
+class PairedDraws:
+    """Draws of the cells of the baseline and one condition together, made once per condition."""
+
+    def __init__(self, cells: Cells, baseline: str, settings: Settings) -> None:
         self._cells = cells
-        self._spec = spec
-        self._drawn: NDArray[np.float64] | None = None
-        self._sums: dict[tuple[tuple[str, ...], tuple[str, ...], str], Counts] = {}
+        self._baseline = baseline
+        self._settings = settings
+        self._is_plain = not cells.weighted and has_lone_rows(cells)
+        self._condition: str | None = None
+        self._resampler: Resampler | None = None
+        self._drawn: dict[tuple[str, ...], tuple[dict[tuple[str, ...], int], NDArray[np.float64]]] = {}
 
     @staticmethod
     def can_draw(cells: Cells) -> bool:
-        """Tell whether there are clusters, and labels and predictions of two classes."""
+        """Tell whether there are clusters, and labels and predictions."""
         has_both = all(cell.label >= 0 and cell.prediction >= 0 for cell in cells.rows)
-        return (
-            cells.clusters is not None
-            and len(cells.clusters.names) >= FEWEST_CLUSTERS
-            and has_both
-            and len(cells.classes) == 2
-        )
+        return cells.clusters is not None and len(cells.clusters.names) >= FEWEST_CLUSTERS and has_both
 
     def draw(
-        self, metric: str, features: tuple[str, ...], values: tuple[str, ...], condition: str
-    ) -> NDArray[np.float64]:
-        """Return drawn values of a label metric of one group under one condition, NaN where undefined."""
+        self, metric: str, population: Population, condition: str
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Return drawn values (under the baseline, under the condition) of the draws that have both.
+
+        None for metrics that do not follow from labels, and where too few draws have both.
+        """
         import numpy as np
 
-        compute = METRICS[metric].compute
-        if compute is None:
-            raise ValueError(f"{metric} does not follow from counts")
-        return np.asarray(compute(self._sum(features, values, condition)), dtype=np.float64)
+        if METRICS[metric].needs != "label":
+            return None
+        pair = []
+        for name in (self._baseline, condition):
+            counts = self._find(population, condition, name)
+            if counts is None:
+                return None
+            pair.append(evaluate_draws(metric, counts))
+        is_defined = ~(np.isnan(pair[0]) | np.isnan(pair[1]))
+        return (pair[0][is_defined], pair[1][is_defined]) if is_defined.sum() > 1 else None
 
-    def _sum(self, features: tuple[str, ...], values: tuple[str, ...], condition: str) -> Counts:
-        """Return the drawn confusion sums of one group under one condition."""
-        import numpy as np
+    def count_pairs(self, metric: str, population: Population, condition: str) -> float | None:
+        """Return how many pairs a share is counted among; None where clusters are not pairs of rows.
 
-        if self._drawn is None:
-            self._drawn = self._draw_cells()
-        key = features, values, condition
-        if key not in self._sums:
+        Where no draw shows a difference, so many pairs are all that is known.
+        """
+        counts = self._find(population, condition, condition) if self._is_plain else None
+        if counts is None:
+            return None
+        if counts.shape[-1] > 2:
+            return float(counts.sum(axis=(-2, -1)).mean()) if metric == "accuracy" else None
+        share = METRICS[metric].share
+        if share is None:
+            return None
+        whole = share.whole(Counts(counts[:, 1, 1], counts[:, 0, 1], counts[:, 1, 0], counts[:, 0, 0]))
+        return float(whole.mean()) or None
+
+    def _find(self, population: Population, condition: str, under: str) -> NDArray[np.float64] | None:
+        """Return the drawn confusion sums of a group: draws x classes x classes."""
+        if condition != self._condition:
+            self._condition, self._drawn = condition, {}
+            self._resampler = Resampler(keep_conditions(self._cells, {self._baseline, condition}), self._settings)
+        if population.features not in self._drawn and self._resampler is not None:
+            features = (*population.features, self._cells.features[-1])
             places = [self._cells.features.index(name) for name in features]
-            sums = np.zeros((4, len(self._drawn)))
-            for number, cell in enumerate(self._cells.rows):
-                if cell.group[-1] == condition and tuple(cell.group[place] for place in places) == values:
-                    sums[CONFUSION.index((cell.label, cell.prediction))] += self._drawn[:, number]
-            self._sums[key] = Counts(*sums)
-        return self._sums[key]
+            names = sorted(
+                {
+                    tuple(cell.group[place] for place in places)
+                    for cell in self._cells.rows
+                    if cell.group[-1] in (self._baseline, condition)
+                }
+            )
+            index = {name: number for number, name in enumerate(names)}
+            self._drawn[population.features] = index, self._resampler.draw(features, names)
+        index, drawn = self._drawn[population.features]
+        place = index.get((*population.values, under))
+        if place is None:
+            return None
+        if population.label is None:
+            return drawn[:, place]
+        return set_against_rest(drawn[:, place], self._cells.classes.index(population.label))
 
-    def _draw_cells(self) -> NDArray[np.float64]:
-        """Return the weight of every cell in every draw: draws x cells."""
-        import numpy as np
-        from scipy.sparse import csr_array
 
-        clusters = self._cells.clusters
-        if clusters is None:
-            raise ValueError("there are no clusters to draw")
-        size = len(clusters.names)
-        table = csr_array((clusters.weight, (clusters.cluster, clusters.cell)), shape=(size, len(self._cells.rows)))
-        generator = np.random.default_rng(self._spec.seed)
-        drawn = np.empty((self._spec.draws, len(self._cells.rows)))
-        for start in range(0, self._spec.draws, BATCH):
-            stop = min(start + BATCH, self._spec.draws)
-            chosen = generator.integers(0, size, size=(stop - start, size))
-            times = np.stack([np.bincount(row, minlength=size) for row in chosen])
-            drawn[start:stop] = (table.T @ times.T).T
-        return drawn
+def keep_conditions(cells: Cells, names: set[str]) -> Cells:
+    """Return the cells of some conditions, the condition column kept."""
+    import numpy as np
+
+    kept = [number for number, cell in enumerate(cells.rows) if cell.group[-1] in names]
+    places = np.full(len(cells.rows), -1, dtype=np.int64)
+    places[kept] = np.arange(len(kept))
+    clusters = cells.clusters
+    return replace(
+        cells,
+        rows=tuple(cells.rows[number] for number in kept),
+        clusters=None if clusters is None else clusters.move_cells(places),
+        scores=None,
+        errors=None,
+    )
+
+
+def set_against_rest(drawn: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+    """Return confusion sums of one class against the rest: (..., classes, classes) to (..., 2, 2)."""
+    import numpy as np
+
+    both = drawn[..., place, place]
+    missed = drawn[..., place, :].sum(axis=-1) - both
+    wrong = drawn[..., :, place].sum(axis=-1) - both
+    rest = drawn.sum(axis=(-2, -1)) - both - missed - wrong
+    return np.stack([np.stack([rest, wrong], axis=-1), np.stack([missed, both], axis=-1)], axis=-2)
+
+
+def has_lone_rows(cells: Cells) -> bool:
+    """Tell whether every cluster has at most one row under each condition."""
+    import numpy as np
+
+    clusters = cells.clusters
+    if clusters is None:
+        return True
+    names = {name: number for number, name in enumerate(cells.conditions)}
+    condition = np.array([names[cell.group[-1]] for cell in cells.rows], dtype=np.int64)[clusters.cell]
+    rows = np.bincount(clusters.cluster * len(names) + condition, weights=clusters.count)
+    return bool(rows.max(initial=0) <= 1)

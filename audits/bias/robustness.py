@@ -5,29 +5,31 @@ population is held against its baseline. Without clusters the two are taken as i
 closed-form limits (Newcombe, MOVER), too wide rather than too narrow where the same rows were tried
 under every condition. Where a cluster column names what belongs together (the row that was
 disturbed, the person), whole clusters are resampled with all their conditions, which keeps the
-pairs together.
+pairs together; metrics of scores and of errors keep the closed forms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from audits.bias.loss_limits import Limits, LossMethod, Population, turn
+from audits.bias.groupings import CLUSTERS_UNKNOWN
+from audits.bias.loss_limits import Limits, LossMethod, turn
 from audits.bias.losses import name_loss, name_loss_difference, name_retained, name_worst
 from audits.bias.measures import Measure
-from audits.bias.paired import PairedDraws
+from audits.bias.paired import PairedDraws, Population, has_lone_rows
+from audits.bias.under_condition import Found, make_settings, measure_populations
 from audits.counting.cells import Cells, LeftOut
 from audits.intervals import Bounded, find_z, range_interval, subtract
 from audits.metrics import COUNT, METRICS
-from audits.populations import JOIN, OVERALL, name_comparison, name_group
+from audits.populations import JOIN, LABEL, name_class, name_comparison, name_group
 from audits.spec import AuditSpec
 
-NO_BASELINE = "baseline: nothing to compare with"
 OTHER_CONDITIONS = "under a condition other than the baseline"
 
-Measuring = Callable[[Cells], Sequence[Measure]]
+FEW_CLASSES = 60
+"""Conditions times classes up to which every class is measured against the rest."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,12 @@ def keep_undisturbed(cells: Cells, spec: AuditSpec) -> Cells:
 
 
 def measure_robustness(
-    cells: Cells, spec: AuditSpec, subsets: Sequence[tuple[str, ...]], measure: Measuring
+    cells: Cells, spec: AuditSpec, subsets: Sequence[tuple[str, ...]]
 ) -> tuple[dict[str, Any], list[Measure]]:
     """Return the losses as a JSON-ready part of a result, and as measures.
+
+    Of more than two classes each class against the rest is looked at where a criterion asks for
+    it, or where there are few conditions.
 
     Parameters
     ----------
@@ -74,20 +79,24 @@ def measure_robustness(
         With a baseline condition.
     subsets : sequence of tuple of str
         The features and combinations whose groups are looked at.
-    measure : callable
-        Measures plain cells.
     """
     baseline = spec.baseline_condition or ""
     column = cells.condition or ""
     conditions = [name for name in cells.conditions if name != baseline]
-    populations = _list_populations(cells, subsets)
-    base = _index(measure(cells.at_condition(baseline)))
-    paired = PairedDraws(cells, spec) if PairedDraws.can_draw(cells) else None
+    with_classes = len(conditions) * len(cells.classes) <= FEW_CLASSES or any(
+        criterion.population.startswith(f"{LABEL}=") for criterion in spec.criteria
+    )
+    base = measure_populations(cells.at_condition(baseline), spec, subsets, with_classes=with_classes)
+    paired = None
+    if PairedDraws.can_draw(cells):
+        paired = PairedDraws(cells, baseline, make_settings(spec, spec.metrics))
+    method = LossMethod(spec, paired)
+    gap = None if has_lone_rows(cells) else CLUSTERS_UNKNOWN
     losses: list[Loss] = []
     for condition in conditions:
-        found = _index(measure(cells.at_condition(condition)))
-        losses += _compare(base, found, populations, condition, LossMethod(spec, baseline, paired))
-    by_group = _compare_groups(losses, subsets, spec, baseline, paired)
+        found = measure_populations(cells.at_condition(condition), spec, subsets, with_classes=with_classes)
+        losses += _compare(base, found, condition, method, gap)
+    by_group = _compare_groups(losses, method)
     worst = _find_worst(losses)
     document = {
         "baseline": baseline,
@@ -117,46 +126,27 @@ def _note_method(is_paired: bool) -> str:
     )
 
 
-def _list_populations(cells: Cells, subsets: Sequence[tuple[str, ...]]) -> dict[str, Population]:
-    """Return the populations by their names: everybody, and the groups of every subset."""
-    found = {OVERALL: Population((), ())}
-    for subset in subsets:
-        places = [cells.features.index(name) for name in subset]
-        for values in sorted({tuple(cell.group[place] for place in places) for cell in cells.rows}):
-            population = Population(subset, values)
-            found[population.name] = population
-    return found
+def _compare(base: Found, found: Found, condition: str, method: LossMethod, gap: str | None) -> list[Loss]:
+    """Hold everything measured under one condition against its baseline.
 
-
-def _index(measures: Sequence[Measure]) -> dict[tuple[str, str], Measure]:
-    return {(found.metric, found.population): found for found in measures}
-
-
-def _compare(
-    base: Mapping[tuple[str, str], Measure],
-    found: Mapping[tuple[str, str], Measure],
-    populations: Mapping[str, Population],
-    condition: str,
-    method: LossMethod,
-) -> list[Loss]:
-    """Hold everything measured under one condition against its baseline."""
+    `gap` is why an interval that does not know the clusters cannot be relied on.
+    """
     losses = []
-    for (metric, name), before in base.items():
-        if metric not in METRICS or name not in populations:
-            continue
-        after = found.get((metric, name))
+    for (metric, population), before in base.items():
+        after = found.get((metric, population))
         reasons = [before.reason, "no rows under the condition" if after is None else after.reason]
+        reasons += [gap] if METRICS[metric].needs != "label" else []
         reason = "; ".join(dict.fromkeys(text for text in reasons if text)) or None
         pair = _bound(before), None if after is None else _bound(after)
         loss = ratio = None
         if pair[0] is not None and pair[1] is not None:
-            loss, ratio = method.bound(metric, populations[name], condition, pair[0], pair[1])
+            loss, ratio = method.bound(metric, population, condition, pair[0], pair[1])
         elif after is not None and before.value is not None and after.value is not None:
             loss = Limits(turn(metric, before.value, after.value), None, None, "none")
             reason = reason or "no interval can be given"
         value = None if after is None else after.value
         n = 0 if after is None else after.n
-        losses.append(Loss(condition, metric, populations[name], n, before.value, value, loss, ratio, reason))
+        losses.append(Loss(condition, metric, population, n, before.value, value, loss, ratio, reason))
     return losses
 
 
@@ -166,34 +156,24 @@ def _bound(measure: Measure) -> Bounded | None:
     return Bounded(measure.value, measure.low, measure.high)
 
 
-def _compare_groups(
-    losses: Sequence[Loss],
-    subsets: Sequence[tuple[str, ...]],
-    spec: AuditSpec,
-    baseline: str,
-    paired: PairedDraws | None,
-) -> list[dict[str, Any]]:
+def _compare_groups(losses: Sequence[Loss], method: LossMethod) -> list[dict[str, Any]]:
     """Return for whom the losses are: largest minus smallest loss over the groups of each subset."""
-    by_key: dict[tuple[str, str, tuple[str, ...]], list[Loss]] = {}
+    by_key: dict[tuple[str, str, tuple[str, ...], str | None], list[Loss]] = {}
     for loss in losses:
-        if loss.population.features:
-            by_key.setdefault((loss.condition, loss.metric, loss.population.features), []).append(loss)
-    method = LossMethod(spec, baseline, paired)
-    return [
-        _spread(condition, metric, features, groups, method)
-        for (condition, metric, features), groups in by_key.items()
-        if features in subsets
-    ]
+        population = loss.population
+        if population.features:
+            by_key.setdefault((loss.condition, loss.metric, population.features, population.label), []).append(loss)
+    return [_spread(groups, method) for groups in by_key.values()]
 
 
-def _spread(
-    condition: str, metric: str, features: tuple[str, ...], groups: Sequence[Loss], method: LossMethod
-) -> dict[str, Any]:
+def _spread(groups: Sequence[Loss], method: LossMethod) -> dict[str, Any]:
     known = [loss for loss in groups if loss.loss is not None]
+    condition, metric, population = groups[0].condition, groups[0].metric, groups[0].population
     found: dict[str, Any] = {
         "condition": condition,
         "metric": metric,
-        "features": list(features),
+        "features": list(population.features),
+        "label": population.label,
         "difference": None,
         "low": None,
         "high": None,
@@ -209,7 +189,7 @@ def _spread(
         least = min(known, key=_value_of)
         found["difference"] = _value_of(most) - _value_of(least)
         found |= {"most": most.population.name, "least": least.population.name}
-    limits = _bound_spread(metric, condition, known, method) if len(known) > 1 else None
+    limits = _bound_spread(known, method) if len(known) > 1 else None
     if limits is not None:
         found |= {"low": limits[0], "high": limits[1]}
     elif not reasons:
@@ -221,7 +201,7 @@ def _value_of(loss: Loss) -> float:
     return loss.loss.value if loss.loss is not None else float("nan")
 
 
-def _bound_spread(metric: str, condition: str, known: Sequence[Loss], method: LossMethod) -> tuple[float, float] | None:
+def _bound_spread(known: Sequence[Loss], method: LossMethod) -> tuple[float, float] | None:
     """Return limits of the largest minus the smallest loss of groups.
 
     Every group's loss is drawn from its own interval; the range is bounded as for rates.
@@ -281,7 +261,9 @@ def _pick_worst(metric: str, population: Population, losses: Sequence[Loss]) -> 
 
 
 def _name_values(population: Population) -> dict[str, str] | None:
-    return dict(zip(population.features, population.values, strict=True)) or None
+    """Return the values that make a population; None for everybody."""
+    label = {} if population.label is None else {LABEL: population.label}
+    return label | dict(zip(population.features, population.values, strict=True)) or None
 
 
 def _loss_to_json(loss: Loss) -> dict[str, Any]:
@@ -312,7 +294,8 @@ def _list_measures(
     worst: Sequence[Mapping[str, Any]],
 ) -> list[Measure]:
     """Return everything as measures, with the condition in the name of the population."""
-    found = [_count_rows(column, loss) for loss in losses if loss.metric == next(iter(METRICS))]
+    first = losses[0].metric if losses else None
+    found = [_count_rows(column, loss) for loss in losses if loss.metric == first and loss.population.label is None]
     for loss in losses:
         population = _name_under(column, loss.condition, loss.population)
         found.append(_to_measure(name_loss(loss.metric), population, loss.loss, loss.n, loss.reason))
@@ -321,6 +304,7 @@ def _list_measures(
         found.append(_to_measure(name_retained(loss.metric), population, loss.ratio, loss.n, reason))
     for entry in by_group:
         population = JOIN.join((name_comparison(entry["features"]), name_group([column], [entry["condition"]])))
+        population = population if entry["label"] is None else name_class(entry["label"], population)
         keys = ("difference", "low", "high", "n", "reason")
         found.append(Measure(name_loss_difference(entry["metric"]), population, *(entry[key] for key in keys)))
     for entry in worst:
@@ -335,7 +319,7 @@ def _count_rows(column: str, loss: Loss) -> Measure:
 
 
 def _name_under(column: str, condition: str, population: Population) -> str:
-    return name_group((column, *population.features), (condition, *population.values))
+    return population.name_under((column,), (condition,))
 
 
 def _to_measure(metric: str, population: str, limits: Limits | None, n: int, reason: str | None) -> Measure:

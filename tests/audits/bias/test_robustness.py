@@ -2,20 +2,23 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from audits.bias.audit import audit_cells
+from audits.bias.audit import audit_cells, run_bias_audit
 from audits.bias.losses import ROBUSTNESS_METRICS, name_loss
 from audits.bias.robustness import keep_undisturbed
 from audits.counting.cells import Cell, Cells
 from audits.counting.clusters import ClusterCounts
 from audits.intervals import Z_95, Bounded, subtract, wilson
 from audits.spec import AuditSpec, check_spec
-from tests.audits.samples import cell_key
+from tests.audits.samples import cell_key, write
 
 RUN = {
     "seed": 0,
@@ -202,6 +205,97 @@ def test_clusters_pair_the_rows_of_conditions() -> None:
     # The paired standard error of McNemar: sqrt(discordant) / n where only one side is discordant.
     expected = 1.96 * math.sqrt(discordant - discordant**2 / 300) / 300
     assert (first["high"] - first["low"]) / 2 == pytest.approx(expected, rel=0.15)
+
+
+def make_labelled(classes: int, size: int, *, rows_per_cluster: int = 1) -> Cells:
+    """Make rows of several classes with the same predictions under two conditions, paired by cluster."""
+    generator = np.random.default_rng(3)
+    label = generator.integers(0, classes, size)
+    said = np.where(generator.random(size) < 0.7, label, generator.integers(0, classes, size))
+    counts = Counter(zip(label.tolist(), said.tolist(), strict=True))
+    rows = [
+        Cell(("F", camera), truth, guess, count, float(count), float(count))
+        for camera in ("blur", "none")
+        for (truth, guess), count in sorted(counts.items())
+    ]
+    place = {(cell.group, cell.label, cell.prediction): number for number, cell in enumerate(rows)}
+    cell = [
+        place[("F", camera), int(t), int(s)] for camera in ("blur", "none") for t, s in zip(label, said, strict=True)
+    ]
+    columns = [
+        np.tile(np.arange(size) // rows_per_cluster, 2),
+        np.array(cell),
+        np.ones(2 * size, int),
+        np.ones(2 * size),
+    ]
+    clusters = ClusterCounts.create([f"{number:04d}" for number in range(size)], columns)
+    names = tuple(f"c{number}" for number in range(classes))
+    return Cells(
+        ("sex",),
+        "",
+        tuple(rows),
+        False,
+        2 * size,
+        task="multiclass",
+        classes=names,
+        clusters=clusters,
+        condition="camera",
+    )
+
+
+def audit_labelled(cells: Cells, **changes: Any) -> dict[str, Any]:
+    """Audit the rows of several classes."""
+    return audit(cells, task="multiclass", positive_label=None, **changes)
+
+
+def test_several_classes_are_paired_together_and_each_against_the_rest() -> None:
+    found = index(audit_labelled(make_labelled(3, 300)))
+    alike = found["accuracy_loss", "camera=blur"]
+    assert alike["value"] == 0
+    assert alike["high"] == pytest.approx(wilson(0, 300, Z_95).high, rel=0.01)
+    assert alike["low"] == -alike["high"]
+    one = found["tpr_loss", "label=c1 & camera=blur & sex=F"]
+    assert one["value"] == 0
+    assert 0 < one["high"] < 0.05
+    assert found["tpr_loss_difference", "label=c1 & by sex & camera=blur"]["reason"] == (
+        "only one group: nothing to compare"
+    )
+
+
+def test_classes_are_left_out_where_there_are_many_conditions_and_nobody_asks() -> None:
+    cells = make_labelled(3, 60)
+    many = replace(
+        cells,
+        rows=tuple(
+            replace(cell, group=(cell.group[0], f"{cell.group[1]}{number}"))
+            for number in range(21)
+            for cell in cells.rows
+        ),
+        clusters=None,
+    )
+    found = index(audit_labelled(many, baseline_condition="none0", intervals={"draws": 200}))
+    assert ("accuracy_loss", "camera=blur7") in found
+    assert not any("label=" in population and "camera" in population for _, population in found)
+
+
+def test_scores_of_clusters_of_many_rows_cannot_meet_a_criterion(tmp_path: Path) -> None:
+    lines = [
+        f"{'FM'[row % 2]},{camera},{row % 3 % 2},{row % 5 % 2},{(row * 37 + shift) % 100 / 100},{home}"
+        for camera, shift in (("none", 0), ("blur", 7))
+        for row in range(80)
+        for home in [row // 4]
+    ]
+    path = write(tmp_path / "rows.csv", "\n".join(["sex,camera,y,p,s,home", *lines]) + "\n")
+    document = {
+        "task": "binary",
+        "columns": {"y_true": "y", "y_pred": "p", "y_score": "s", "condition": "camera", "cluster": "home"},
+        "positive_label": "1",
+        "sensitive": ["sex"],
+        "baseline_condition": "none",
+    }
+    found = index(run_bias_audit(path, document))
+    assert "clusters" in found["auc_loss", "camera=blur"]["reason"]
+    assert found["accuracy_loss", "camera=blur"]["reason"] is None
 
 
 @pytest.mark.soak
