@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -253,6 +254,7 @@ def _timeliness(profile: Profile) -> dict[str, Any] | None:
     found, time = profile.timeliness, profile.spec.time
     if found is None or time is None:
         return None
+    is_withheld = find_reason_to_withhold(profile, time.column) is not None
     return {
         "column": time.column,
         "observed_at": time.observed_at.isoformat(),
@@ -261,13 +263,13 @@ def _timeliness(profile: Profile) -> dict[str, Any] | None:
         "undated": found.undated,
         "future": found.future,
         "within_limit": found.within_limit,
-        "earliest": found.earliest and _day(found.earliest),
-        "latest": found.latest and _day(found.latest),
+        "earliest": None if is_withheld or found.earliest is None else _day(found.earliest),
+        "latest": None if is_withheld or found.latest is None else _day(found.latest),
         "median_age_days": found.median_age,
         "p95_age_days": found.p95_age,
         "days_with_rows": found.days,
         "largest_gap_days": found.largest_gap,
-        "largest_gap_after": found.gap_after and _day(found.gap_after),
+        "largest_gap_after": None if is_withheld or found.gap_after is None else _day(found.gap_after),
     }
 
 
@@ -311,20 +313,23 @@ def _balance(profile: Profile) -> dict[str, Any] | None:
     found = profile.balance
     if found is None:
         return None
-    shown = sum(count for _, count in found.listed)
+    is_withheld = find_reason_to_withhold(profile, found.column) is not None
+    listed = () if is_withheld else found.listed
+    shown = sum(count for _, count in listed)
     return {
         "column": found.column,
         "labelled": found.labelled,
         "unlabelled": found.unlabelled,
         "classes": found.classes,
-        "counts": [{"label": label, "count": count, "share": count / found.labelled} for label, count in found.listed],
-        "below_minimum_count": {"classes": found.classes - len(found.listed), "rows": found.labelled - shown},
+        "counts": [{"label": label, "count": count, "share": count / found.labelled} for label, count in listed],
+        "below_minimum_count": {"classes": found.classes - len(listed), "rows": found.labelled - shown},
     }
 
 
 def _representation(profile: Profile, place: int) -> dict[str, Any]:
     found = profile.representations[place]
-    minimum = profile.spec.minimum_published_count
+    is_withheld = find_reason_to_withhold(profile, found.feature) is not None
+    minimum = math.inf if is_withheld else profile.spec.minimum_published_count
     shown = [part for part in found.groups if part.declared is not None or part.rows >= minimum]
     measured = {quantity.population: quantity for quantity in profile.quantities if _is_ratio(quantity)}
     hidden = [part for part in found.groups if part not in shown]

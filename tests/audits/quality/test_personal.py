@@ -104,3 +104,19 @@ def test_key_is_never_shown(tmp_path):
     result = profile_text(tmp_path, text, key=["id"], minimum_published_count=1)
     assert "9090" not in json.dumps(result["columns"])
     assert column(result, "id")["withheld"] == "tells rows apart"
+
+
+def test_hinted_columns_in_other_roles_show_no_value_either(tmp_path):
+    text = "first_name,dob\n" + "Zuzana,1961-07-09\nXaver,1990-01-17\n" * 30
+    result = profile_text(
+        tmp_path,
+        text,
+        label="first_name",
+        sensitive=["first_name"],
+        time={"column": "dob", "observed_at": "2024-01-01"},
+        minimum_published_count=1,
+    )
+    for cell in ("Zuzana", "Xaver", "1961", "1990"):
+        assert cell not in json.dumps(result)
+    assert value(result, "minority_share") == 0.5
+    assert result["class_balance"]["below_minimum_count"] == {"classes": 2, "rows": 60}
