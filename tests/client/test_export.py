@@ -5,9 +5,13 @@ That documents predict as the library does is tested in tests/audits/portable.
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import lightgbm
 import numpy as np
@@ -21,7 +25,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from countersign import CountersignError
+from countersign import Client, CountersignError
 from countersign.export import describe_additive, export_model, parts
 from countersign.export.parts import NodeTable, write_trees
 
@@ -218,6 +222,19 @@ def test_models_beyond_the_portals_limits_are_refused_at_once(monkeypatch: pytes
 def test_points_must_fit_their_edges() -> None:
     with pytest.raises(CountersignError, match="age has 2 edges and needs 3 points, not 2"):
         describe_additive({"age": ([1, 2], [0.5, 1.0])})
+
+
+def test_the_script_in_the_readme_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[2] / "client" / "README.md").read_text(encoding="utf-8")
+    (block,) = [part for part in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "export_model" in part]
+    monkeypatch.chdir(tmp_path)
+    portal = MagicMock(spec=Client)
+    model = linear_model.LogisticRegression().fit(TABLE, LABELS)
+    names = {"model": model, "table": pd.DataFrame(TABLE, columns=NAMES), "portal": portal, "version": 7}
+    exec(compile(block, "README.md", "exec"), names | {"predictions": 3})  # noqa: S102
+    assert json.loads((tmp_path / "model.json").read_text())["format"] == "countersign/model/1"
+    assert portal.submit_evidence.call_args.kwargs["kind"] == "model_document"
+    assert set(portal.request_explanation.call_args.kwargs["inputs"]) == {"data", "predictions"}
 
 
 def test_no_numerical_library_is_imported_before_it_is_needed() -> None:
