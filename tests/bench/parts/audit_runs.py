@@ -1,0 +1,146 @@
+"""One measured run in a process of its own: prints one line of JSON with seconds and memory.
+
+python tests/bench/parts/audit_runs.py audit|scored|count|scan|digest|fairlearn FILE
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import resource
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+FEATURES = ("sex", "age", "region")
+COLUMNS = ("sex", "age", "region", "y_true", "y_pred")
+SPEC: dict[str, Any] = {
+    "task": "binary",
+    "columns": {"y_true": "y_true", "y_pred": "y_pred"},
+    "positive_label": "1",
+    "sensitive": list(FEATURES),
+}
+SCORED = {**SPEC, "columns": {**SPEC["columns"], "y_score": "y_score"}}
+
+
+def audit(path: Path, spec: dict[str, Any] = SPEC) -> Any:
+    """Run the whole audit as every other program does."""
+    from audits.bias.audit import run_bias_audit
+    from audits.tables.frames import COMMAND_LINE_LIMITS
+
+    return run_bias_audit(path, spec, limits=COMMAND_LINE_LIMITS)
+
+
+def count(path: Path) -> Any:
+    """Only read and count: the part that grows with the rows."""
+    from audits.counting.reduction import reduce_to_cells
+    from audits.spec import check_spec
+    from audits.tables.frames import COMMAND_LINE_LIMITS, read_predictions
+
+    spec = check_spec(SPEC)
+    return reduce_to_cells(
+        read_predictions(path, spec, limits=COMMAND_LINE_LIMITS), spec, limits=COMMAND_LINE_LIMITS
+    ).rows_used
+
+
+def scan(path: Path) -> Any:
+    """The same columns by the same engine with the same settings: every value read, nothing kept."""
+    from audits.tables.engine import open_engine
+
+    query = f"SELECT count(*) FROM read_parquet('{path}') WHERE hash({', '.join(COLUMNS)}) = 0"  # noqa: S608
+    with open_engine(path) as engine:
+        return engine.execute(query).fetchall()
+
+
+def digest(path: Path) -> Any:
+    """SHA-256 of the file, which the audit computes beside its counting."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def fairlearn(path: Path) -> Any:
+    """MetricFrame with fairlearn's and scikit-learn's own metrics on the rows, for the same groupings."""
+    import pyarrow.parquet as pq
+    from fairlearn import metrics as fair
+    from sklearn import metrics as sk
+
+    table = pq.read_table(path, columns=list(COLUMNS)).to_pandas()
+    table[list(FEATURES)] = table[list(FEATURES)].astype(str)
+    functions = {
+        "selection_rate": fair.selection_rate,
+        "tpr": fair.true_positive_rate,
+        "fpr": fair.false_positive_rate,
+        "fnr": fair.false_negative_rate,
+        "precision": lambda y, p: sk.precision_score(y, p, zero_division=0),
+        "accuracy": sk.accuracy_score,
+        "balanced_accuracy": sk.balanced_accuracy_score,
+        "n": fair.count,
+    }
+    found = []
+    for size in range(1, len(FEATURES) + 1):
+        for features in combinations(FEATURES, size):
+            frame = fair.MetricFrame(
+                metrics=functions,
+                y_true=table["y_true"],
+                y_pred=table["y_pred"],
+                sensitive_features=table[list(features)],
+            )
+            groups = {
+                " & ".join(key if isinstance(key, tuple) else (key,)): {
+                    name: None if value != value else float(value) for name, value in row.items()
+                }
+                for key, row in frame.by_group.to_dict("index").items()
+            }
+            disparities = {
+                "difference": {name: float(value) for name, value in frame.difference().items() if value == value},
+                "ratio": {name: float(value) for name, value in frame.ratio().items() if value == value},
+            }
+            found.append({"sensitive": list(features), "groups": groups, **disparities})
+    return found
+
+
+RUNS: dict[str, Callable[[Path], Any]] = {
+    "audit": audit,
+    "scored": lambda path: audit(path, SCORED),
+    "count": count,
+    "scan": scan,
+    "digest": digest,
+    "fairlearn": fairlearn,
+}
+
+
+def warm_up(run: str) -> None:
+    """Import everything on a few rows, so that importing is not measured."""
+    from tests.bench.parts.audit_data import write_predictions
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_predictions(Path(folder) / "few.parquet", 2_000)
+        RUNS[run](path)
+
+
+def main() -> None:
+    """Run once; the result goes to the file named by a third argument."""
+    run, path, *more = sys.argv[1:]
+    warnings.simplefilter("ignore")
+    with contextlib.redirect_stdout(sys.stderr):
+        warm_up(run)
+        before = time.process_time()
+        start = time.perf_counter()
+        result = RUNS[run](Path(path))
+        wall, cpu = time.perf_counter() - start, time.process_time() - before
+    if more:
+        Path(more[0]).write_text(json.dumps(result), "utf-8")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"wall": wall, "cpu": cpu, "peak_mb": peak}))
+
+
+if __name__ == "__main__":
+    main()
