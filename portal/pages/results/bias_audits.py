@@ -9,6 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.leading_metrics import leading_metrics, order_disparities
 from governance.metric_titles import title_of_metric
+from portal.pages.results.comparisons import (
+    ClassRow,
+    ScoringRow,
+    TestRow,
+    list_class_rows,
+    list_scoring_rows,
+    list_test_rows,
+)
 from portal.pages.results.numbers import Number, read_number
 from portal.pages.results.verdicts import present_verdicts
 
@@ -43,6 +51,9 @@ class GroupingView:
     slug: str
     groups: tuple[GroupRow, ...]
     disparities: tuple[DisparityRow, ...]
+    classes: tuple[ClassRow, ...] = ()
+    tests: tuple[TestRow, ...] = ()
+    scoring: tuple[ScoringRow, ...] = ()
 
     @property
     def has_other_reading(self) -> bool:
@@ -79,6 +90,9 @@ def _read_grouping(item: dict[str, Any], rates: list[str]) -> GroupingView:
         _slug(item["sensitive"]),
         tuple(_read_group(group, rates) for group in item["by_group"]),
         tuple(_read_disparity(name, item, reading) for name in order_disparities(item["disparities"])),
+        list_class_rows(item),
+        list_test_rows(item),
+        list_scoring_rows(item),
     )
 
 

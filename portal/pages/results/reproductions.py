@@ -8,9 +8,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-TONES = {"reproduced": "good", "not reproduced": "bad", "inconclusive": "warn"}
+TONES = {"reproduced": "good", "reproduced in part": "warn", "not reproduced": "bad", "inconclusive": "warn"}
 VERDICTS = {
     "reproduced": gettext_lazy("Reproduced"),
+    "reproduced in part": gettext_lazy("Reproduced in part"),
     "not reproduced": gettext_lazy("Not reproduced"),
     "inconclusive": gettext_lazy("Inconclusive"),
 }
@@ -104,7 +105,7 @@ def present_reproduction(result: dict[str, Any]) -> dict[str, Any]:
         "tone": TONES[result["verdict"]],
         "verdict": VERDICTS[result["verdict"]],
         "held": held,
-        "wanted": len(result["metrics"]),
+        "wanted": len(result["metrics"]) + len(result["not_asked"]),
         "why": share.get("reason") or "",
         "compared": [_read_compared(item) for item in result["metrics"]],
     }

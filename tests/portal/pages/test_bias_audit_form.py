@@ -181,3 +181,50 @@ def test_losses_proxies_and_advice_are_read_on_the_page(version, developer) -> N
     ):
         assert words in page
     assert {row["verdict"] for row in json.loads(evaluation.result)["verdicts"]} >= {"met"}
+
+
+def run_document(version: Any, developer: Any, content: bytes, document: dict[str, Any]) -> str:
+    evidence = cast.submit(version, "predictions", by=developer, file=[content], file_name="p.csv")
+    ask(version, developer, audit_post(version, evidence, document=json.dumps(document)))
+    evaluation = Evaluation.objects.get()
+    runner.run(evaluation.pk)
+    evaluation.refresh_from_db()
+    assert evaluation.failure == ""
+    return text_of(browse(developer).get(f"/evaluations/{evaluation.pk}/"))
+
+
+def test_several_classes_are_read_each_against_the_rest(version, developer) -> None:
+    rows = ["group,y,p"]
+    rows += [
+        f"{'ab'[n % 2]},{['low', 'mid', 'high'][n % 3]},{['low', 'mid', 'high'][(n // 4) % 3]}" for n in range(180)
+    ]
+    document = {
+        "task": "multiclass",
+        "columns": {"y_true": "y", "y_pred": "p"},
+        "labels": ["low", "mid", "high"],
+        "sensitive": ["group"],
+    }
+    page = run_document(version, developer, "\n".join(rows).encode(), document)
+    for words in ("Each class against the rest, by group", "Confusion of the classes", "Balanced accuracy", "group=a"):
+        assert words in page
+
+
+def test_regression_is_read_by_its_errors(version, developer) -> None:
+    rows = ["group,y,p"] + [f"{'ab'[n % 2]},{n % 7},{n % 7 + (n % 5) / 10}" for n in range(120)]
+    document = {"task": "regression", "columns": {"y_true": "y", "y_pred": "p"}, "sensitive": ["group"]}
+    page = run_document(version, developer, "\n".join(rows).encode(), document)
+    for words in ("Errors by group", "Mean error", "Mean absolute error, difference"):
+        assert words in page
+
+
+def test_scores_without_decisions_are_read_with_scoring_rates_and_curves(version, developer) -> None:
+    rows = ["group,y,s"] + [f"{'ab'[n % 2]},{n % 3 % 2},{(n * 37 % 100) / 100}" for n in range(200)]
+    document = {
+        "task": "scoring",
+        "columns": {"y_true": "y", "y_score": "s"},
+        "positive_label": "1",
+        "sensitive": ["group"],
+    }
+    page = run_document(version, developer, "\n".join(rows).encode(), document)
+    for words in ("Scoring rates by group", "Reliability by group", "ROC by group", "Mean score"):
+        assert words in page
