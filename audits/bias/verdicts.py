@@ -208,7 +208,9 @@ def _withhold(measure: Measure, criterion: Criterion, minimum_group_size: int | 
 def describe_measure(measure: Measure) -> str:
     """Return what was measured, in words."""
     text = f"measured {measure.value:.4g}"
-    if measure.low is not None or measure.high is not None:
+    if measure.low == measure.high == measure.value:
+        text += ", exact"
+    elif measure.low is not None or measure.high is not None:
         ends = ["unbounded" if end is None else f"{end:.4g}" for end in (measure.low, measure.high)]
         text += f", interval {ends[0]} to {ends[1]}"
     return f"{text} (among {measure.n:,} rows)"
