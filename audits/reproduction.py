@@ -10,7 +10,9 @@ value on record::
 
 Numbers are compared exactly on the decimals as they are written: 0.94 lies within 0.01 of 0.95,
 although the difference of the two floats is a little more. A metric without a declared tolerance
-has to be exactly equal. This is a pure function of what is on record; it imports nothing heavy.
+has to be exactly equal. Whoever asks may narrow the comparison to some metrics, but the others on
+record then count as not reproduced: a share of what is on record cannot be improved by asking for
+less. This is a pure function of what is on record; it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ from audits.spec_values import check_number, check_object, check_part, check_tex
 
 FORMAT = "countersign/reproduction-result/1"
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "not reproduced", "inconclusive"
+IN_PART = "reproduced in part"
+WIDE = Fraction(1, 10)
+"""A tolerance above this share of the value on record is pointed out."""
 MAXIMUM_METRICS = 1_000
 KEYS = ("metrics", "tolerances", "tolerance", "title")
 SHOWN = 5
@@ -126,12 +131,13 @@ def run_reproduction(
         on_record.setdefault(item["name"], []).append(item["value"])
     wanted = spec.metrics if spec.metrics is not None else tuple(sorted(on_record))
     compared = [_compare(name, on_record.get(name, ()), report, spec) for name in wanted]
-    verdict = _judge(compared)
+    not_asked = sorted(set(on_record) - set(wanted))
     return {
         "format": FORMAT,
         "statement": _state(report, records),
-        "verdict": verdict,
+        "verdict": _judge(compared, not_asked),
         "metrics": [_to_json(item) for item in compared],
+        "not_asked": not_asked,
         "not_on_record": sorted(_list_reported(report) - set(on_record)),
         "runs": _describe_runs(report["runs"]),
         "training_data": _match_inputs(report["inputs"], records["datasets"]),
@@ -139,8 +145,8 @@ def run_reproduction(
         "code": dict(report["code"]),
         "is_independent": records["is_independent"],
         "read": [{"evidence": number, "digest": digest} for number, digest in _list_read(records["metrics"])],
-        "notes": [note._asdict() for note in _write_notes(report, records, compared)],
-        "measures": [measure.to_json() for measure in measure_reproduction(compared, len(report["runs"]))],
+        "notes": [note._asdict() for note in _write_notes(report, records, compared, not_asked)],
+        "measures": [item.to_json() for item in measure_reproduction(compared, not_asked, len(report["runs"]))],
         "passport": {"report": records["digest"], "runs": len(report["runs"])},
     }
 
@@ -196,20 +202,24 @@ def _ended_well(run: Mapping[str, Any]) -> bool:
     return run["exit_code"] == 0 and not run["failure"]
 
 
-def _judge(compared: Sequence[Comparison]) -> str:
+def _judge(compared: Sequence[Comparison], not_asked: Sequence[str]) -> str:
     verdicts = {item.verdict for item in compared}
     if NOT_REPRODUCED in verdicts:
         return NOT_REPRODUCED
-    return REPRODUCED if verdicts == {REPRODUCED} else INCONCLUSIVE
+    if verdicts != {REPRODUCED}:
+        return INCONCLUSIVE
+    return IN_PART if not_asked else REPRODUCED
 
 
-def measure_reproduction(compared: Sequence[Comparison], runs: int) -> list[Measure]:
+def measure_reproduction(compared: Sequence[Comparison], not_asked: Sequence[str], runs: int) -> list[Measure]:
     """Return what criteria can be set on; `n` is the number of runs.
 
     Parameters
     ----------
     compared : sequence of Comparison
         The metrics that have to be reproduced.
+    not_asked : sequence of str
+        The other metrics on record.
     runs : int
         How often the training was run again.
     """
@@ -218,10 +228,10 @@ def measure_reproduction(compared: Sequence[Comparison], runs: int) -> list[Meas
     if not compared:
         reason = "no metric is on record"
     held = sum(item.verdict == REPRODUCED for item in compared)
-    share = held / len(compared) if compared and not unknown else None
-    missing = [item.name for item in compared if len(item.again) < runs]
+    share = held / (len(compared) + len(not_asked)) if compared and not unknown else None
+    missing = [*(item.name for item in compared if len(item.again) < runs), *not_asked]
     largest = max((item.relative_deviation for item in compared if item.relative_deviation is not None), default=None)
-    gap = f"not given by every run: {_enumerate(missing)}" if missing else None
+    gap = f"not compared with every run: {_enumerate(missing)}" if missing else None
     return [
         _create("reproduced_share", OVERALL, share, runs, reason),
         _create("largest_deviation", OVERALL, largest, runs, reason or gap),
@@ -309,7 +319,7 @@ def _match_outputs(runs: Sequence[Mapping[str, Any]], artifacts: Sequence[Mappin
 
 
 def _write_notes(
-    report: Mapping[str, Any], records: Mapping[str, Any], compared: Sequence[Comparison]
+    report: Mapping[str, Any], records: Mapping[str, Any], compared: Sequence[Comparison], not_asked: Sequence[str]
 ) -> Iterator[Note]:
     """Yield what a reader must know: what could not be compared, and what was not the same as recorded."""
     if not records["metrics"]:
@@ -318,19 +328,24 @@ def _write_notes(
         if not _ended_well(run):
             why = run["failure"] or f"it ended with exit code {run['exit_code']}"
             yield Note("failed_run", f"Run {number} failed: {why}.")
+    if not_asked:
+        yield Note("not_asked", f"On record but not asked for, so not compared: {_enumerate(not_asked)}.")
     extra = sorted(_list_reported(report) - {item["name"] for item in records["metrics"]})
     if extra:
         yield Note("not_on_record", f"Run again but not on record, so not compared: {_enumerate(extra)}.")
     for item in compared:
-        if item.stated is not None and item.on_record and item.stated not in item.on_record:
-            yield Note(
-                "stated_otherwise",
-                f"The training record states {item.name} = {item.stated:g}; on record is {item.on_record[0]:g}, which "
-                "counts.",
-            )
-        if len(set(item.on_record)) > 1:
-            yield Note("several_on_record", f"Several values of {item.name} are on record; each has to be reproduced.")
+        yield from _note_metric(item)
     yield from _note_circumstances(report, records)
+
+
+def _note_metric(item: Comparison) -> Iterator[Note]:
+    if item.stated is not None and item.on_record and item.stated not in item.on_record:
+        counts = f"on record is {item.on_record[0]:g}, which counts"
+        yield Note("stated_otherwise", f"The training record states {item.name} = {item.stated:g}; {counts}.")
+    if len(set(item.on_record)) > 1:
+        yield Note("several_on_record", f"Several values of {item.name} are on record; each has to be reproduced.")
+    if any(item.tolerance.allow(value) > WIDE * abs(_exact(value)) for value in item.on_record if value):
+        yield Note("wide_tolerance", f"The tolerance of {item.name} is more than a tenth of its value.")
 
 
 def _note_circumstances(report: Mapping[str, Any], records: Mapping[str, Any]) -> Iterator[Note]:

@@ -155,12 +155,27 @@ def test_metric_on_record_that_no_run_gave_is_not_reproduced() -> None:
 
     assert result["verdict"] == "not reproduced"
     assert measure(result, "reproduced_share")["value"] == 0.5
-    assert measure(result, "largest_deviation")["reason"] == "not given by every run: f1"
+    assert measure(result, "largest_deviation")["reason"] == "not compared with every run: f1"
     assert measure(result, "metric_deviation", "metric=f1")["reason"] == "1 of 1 runs did not give it"
-    # Unless only the other one was asked for.
-    assert (
-        compare({"auc": 0.8}, on_record={"auc": 0.8, "f1": 0.5}, spec={"metrics": ["auc"]})["verdict"] == "reproduced"
-    )
+
+
+def test_asking_for_less_improves_no_share() -> None:
+    record = {"auc": 0.8, "f1": 0.5, "rmse": 3}
+    asked = compare({"auc": 0.8, "f1": 0.9}, on_record=record, spec={"metrics": ["auc"]})
+
+    assert (asked["verdict"], asked["not_asked"]) == ("reproduced in part", ["f1", "rmse"])
+    assert measure(asked, "reproduced_share")["value"] == 1 / 3
+    assert measure(asked, "largest_deviation")["reason"] == "not compared with every run: f1, rmse"
+    assert measure(asked, "metric_deviation", "metric=auc")["reason"] is None
+    assert "not_asked" in codes(asked)
+
+
+def test_wide_tolerance_is_pointed_out() -> None:
+    def wide(absolute: float, relative: float) -> bool:
+        tolerances = {"auc": {"absolute": absolute, "relative": relative}}
+        return "wide_tolerance" in codes(compare({"auc": 0.8}, on_record={"auc": 0.8}, tolerances=tolerances))
+
+    assert (wide(0.08, 0), wide(0.081, 0), wide(0, 0.1), wide(0, 0.11)) == (False, True, False, True)
 
 
 @pytest.mark.parametrize("end", [{"exit_code": 1}, {"exit_code": None, "failure": "stopped after 60 s"}])

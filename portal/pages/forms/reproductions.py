@@ -24,6 +24,8 @@ class ReproductionForm(EvaluationForm):
         EvidenceKind.REPRODUCTION,
         _("Submit the report"),
     )
+    none_yet = _("No training run again yet")
+    icon = "refresh"
     fields_template = "evaluations/ask/_reproduction.html"
     metrics = forms.CharField(
         label=_("Metrics to be reproduced"),

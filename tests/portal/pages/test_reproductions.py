@@ -80,6 +80,16 @@ def test_tolerance_of_the_form_is_for_metrics_without_one(version, developer) ->
     assert "declared by whoever asked" in page
 
 
+def test_what_was_not_asked_for_is_said_and_counted(version, developer) -> None:
+    evidence = submit(version, developer)
+    content = {"metrics": [{"name": "f1", "value": 0.5}, {"name": "auc", "value": 0.7}]}
+    cast.submit(version, "metrics", by=developer, content=content)
+    page = read(browse(developer), version, evidence, metrics="accuracy")
+
+    for words in ("Reproduced in part", "1 of 3 metrics on record", "not asked for, so not compared: auc, f1"):
+        assert words in page
+
+
 def test_byte_for_byte_artifact_is_said(version, developer) -> None:
     run = make_run(accuracy=0.95) | {"outputs": [{"name": "out/model.bin", "digest": cast.ARTIFACT}]}
 
