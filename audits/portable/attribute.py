@@ -16,7 +16,7 @@ from audits.errors import BadInput
 from audits.portable.coalitions import MOST_PLAYERS, explain_predictions
 from audits.portable.columns import transform
 from audits.portable.document import AdditiveModel, LinearModel, PortableModel
-from audits.portable.predict import check_missing, finish, look_up, predict, predict_margins
+from audits.portable.predict import Predictions, check_missing, finish, look_up, predict, predict_margins
 from audits.portable.tree_shap import Attribution, explain_trees
 from audits.portable.trees import TreeEnsemble
 
@@ -201,10 +201,18 @@ def split_margins(model: PortableModel, question: Question, table: NDArray[np.fl
     return found
 
 
-def find_outputs(model: PortableModel, question: Question, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what is explained of every row, in float64 throughout: the margin or the prediction."""
-    margins = predict_margins(model, transform(model.columns, inputs), exact=True)
-    chosen = margins[question.output] if question.on_margin else finish(model, margins).outputs[question.place]
+def find_outputs(
+    model: PortableModel, question: Question, inputs: NDArray[np.float64], predictions: Predictions
+) -> NDArray[np.float64]:
+    """Return what is explained of every row, in float64 throughout: the margin or the prediction.
+
+    `predictions` are the model's own of the same rows; they are computed again only where the
+    library adds leaves up in float32.
+    """
+    if isinstance(model.model, TreeEnsemble) and model.model.sum_precision == "float32":
+        margins = predict_margins(model, transform(model.columns, inputs), exact=True)
+        predictions = finish(model, margins)
+    chosen = predictions.margins[question.output] if question.on_margin else predictions.outputs[question.place]
     found: NDArray[np.float64] = chosen
     return found
 

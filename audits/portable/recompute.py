@@ -100,7 +100,7 @@ def run_recomputed_explanation(
     tell(0.15, "comparing predictions on every row")
     predictions = predict(model, rows.inputs)
     differences = compare(model, question, predictions, rows, submitted, checked)
-    outputs = find_outputs(model, question, rows.inputs)
+    outputs = find_outputs(model, question, rows.inputs, predictions)
 
     def explain(chosen: NDArray[np.int64]) -> Attribution:
         return explain_rows(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from audits.portable.attribute import ask, explain_rows, find_outputs
 from audits.portable.document import PortableModel
+from audits.portable.predict import predict
 from countersign.export import export_model
 from tests.audits.portable.samples import check
 from tests.audits.samples import find_devset, needs_devset
@@ -47,7 +48,7 @@ def compare(
     tolerance = explanation["tolerance"]
     assert np.abs(found.values.T - values).max() <= tolerance
     assert abs(found.base - base) <= tolerance
-    outputs = find_outputs(model, question, table)
+    outputs = find_outputs(model, question, table, predict(model, table))
     assert np.abs(outputs - output).max() <= tolerance
     assert np.abs(found.base + found.values.sum(axis=0) - outputs).max() <= 1e-9 * max(1.0, np.abs(outputs).max())
 
