@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from audits.errors import BadInput
 from audits.explanations.spec import MAXIMUM_FEATURES, VALUE_PREFIX, ExplanationSpec
 from audits.tables.diagnose import raise_at_first, raise_unreadable, read_number
-from audits.tables.engine import open_engine
-from audits.tables.frames import LARGEST_NUMBER, LIMITS, Limits, TableFile, check_row_count, read_table
+from audits.tables.frames import LARGEST_NUMBER, LIMITS, Limits, TableFile, check_row_count, open_table, read_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,7 +52,7 @@ def read_attributions(path: Path, spec: ExplanationSpec, *, limits: Limits = LIM
     required = (*spec.columns.values(), *(spec.features or ()))
     file = read_table(path, required, delimiter=spec.delimiter, limits=limits)
     features = _choose_features(file, spec)
-    with open_engine(file.path) as engine:
+    with open_table(file) as engine:
         try:
             rows = engine.execute(f"SELECT count(*) FROM {file.scan()}").fetchall()[0][0]  # noqa: S608
             check_row_count(rows, limits)
@@ -167,7 +166,7 @@ def read_groups(
     wanted = set(ids)
     found: dict[str, tuple[str | None, ...]] = {}
     texts = ", ".join(file.text(name) for name in (column, *spec.sensitive))
-    with open_engine(file.path) as engine:
+    with open_table(file) as engine:
         try:
             result = engine.execute(f"SELECT {texts} FROM {file.scan()}")  # noqa: S608
             while batch := result.fetchmany(50_000):

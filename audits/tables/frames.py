@@ -44,6 +44,7 @@ __all__ = [
     "Limits",
     "Part",
     "TableFile",
+    "attach_table",
     "check_row_count",
     "open_table",
     "read_predictions",
@@ -175,9 +176,14 @@ def open_table(
     paths = [path for table in tables for path in table.paths]
     with open_engine(paths, threads=threads, memory_limit=memory_limit) as engine:
         for table in tables:
-            if table.kind == "arrow":
-                engine.register(table.view, ArrowScan(table.paths, table.used))
+            attach_table(engine, table)
         yield engine
+
+
+def attach_table(engine: duckdb.DuckDBPyConnection, file: TableFile) -> None:
+    """Hand an engine what it cannot read from disk itself: the batches of Arrow files, as `file.view`."""
+    if file.kind == "arrow":
+        engine.register(file.view, ArrowScan(file.paths, file.used))
 
 
 def read_table(
