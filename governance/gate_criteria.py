@@ -80,6 +80,8 @@ def _judge_measure(measure: Measure, criterion: CriterionItem) -> tuple[str, str
 
 
 def _describe(measure: Measure) -> str:
+    if measure.low == measure.high == measure.value:
+        return _("Measured %(value)s, exact (among %(n)d rows).") % {"value": _number(measure.value), "n": measure.n}
     if measure.low is None and measure.high is None:
         return _("Measured %(value)s (among %(n)d rows).") % {"value": _number(measure.value), "n": measure.n}
     return _("Measured %(value)s, 95 %% interval %(low)s to %(high)s (among %(n)d rows).") % {
