@@ -61,7 +61,7 @@ class Metric:
     definition: str
     undefined_when: str
     source: str
-    needs: Literal["label", "score", "error", "attributions", "reruns"] = "label"
+    needs: Literal["label", "score", "error", "attributions", "reruns", "rows"] = "label"
     compute: Callable[[Counts], Any] | None = None
     share: Share | None = None
 

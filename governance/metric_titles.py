@@ -89,6 +89,9 @@ METRIC_TITLES = {
     "scoring_impact_ratio": _("Impact ratio of scoring rates"),
     "selection_standardized_difference": _("Standardized difference of selection"),
     "score_standardized_difference": _("Standardized difference of scores"),
+    "proxy_auc": _("Predictability of a sensitive feature"),
+    "proxy_balanced_accuracy": _("Balanced accuracy of guessing a sensitive feature"),
+    "proxy_strength": _("Association with a sensitive feature"),
     "test_report.tests": _("Tests"),
     "test_report.failures": _("Failing tests"),
     "test_report.errors": _("Tests ended by an error"),
@@ -106,6 +109,11 @@ COMPARED = {
     "_ratio": _("%(metric)s, ratio"),
     "_minus_reference": _("%(metric)s, minus reference group"),
     "_over_reference": _("%(metric)s, over reference group"),
+    "_loss": _("%(metric)s, lost under a condition"),
+    "_change": _("%(metric)s, changed under a condition"),
+    "_over_baseline": _("%(metric)s, over baseline condition"),
+    "_loss_difference": _("%(metric)s, lost under a condition, difference"),
+    "_change_difference": _("%(metric)s, changed under a condition, difference"),
 }
 
 
@@ -114,6 +122,9 @@ def title_of_metric(name: str) -> str:
     title = METRIC_TITLES.get(name)
     if title is not None:
         return str(title)
+    worst = METRIC_TITLES.get(name.removeprefix("worst_").removesuffix("_loss")) if name.startswith("worst_") else None
+    if worst is not None:
+        return str(_("%(metric)s, largest loss under any condition")) % {"metric": worst}
     for ending, words in COMPARED.items():
         compared = METRIC_TITLES.get(name.removesuffix(ending))
         if compared is not None:

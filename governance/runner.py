@@ -286,12 +286,16 @@ def vocabulary() -> list[dict[str, str]]:
     """What the laboratory can measure: name, title, direction and definition of every metric and disparity."""
     # These modules of the laboratory import nothing heavy.
     from audits.bias.disparities import DISPARITIES
+    from audits.bias.losses import ROBUSTNESS_METRICS
+    from audits.bias.proxy_metrics import PROXY_METRICS
     from audits.metrics import EXPLANATION_METRICS, METRICS, REPRODUCTION_METRICS
     from audits.quality.vocabulary import QUALITY_METRICS
 
     known: list[Any] = [
         *METRICS.values(),
         *DISPARITIES.values(),
+        *ROBUSTNESS_METRICS.values(),
+        *PROXY_METRICS.values(),
         *EXPLANATION_METRICS.values(),
         *REPRODUCTION_METRICS.values(),
         *QUALITY_METRICS.values(),

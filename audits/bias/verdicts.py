@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final, Literal
 
-from audits.bias.disparities import IMPACT_RATIO
+from audits.bias.disparities import IMPACT_RATIO, SCORING_RATIO
 from audits.bias.measures import Measure
 from audits.populations import JOIN, name_comparison, name_group
 from audits.spec import Criterion
@@ -256,8 +256,8 @@ def find_absent(
 def mark_incomplete(measures: Sequence[Measure], absent: Mapping[str, Sequence[str]]) -> list[Measure]:
     """Give every comparison over a feature of which a declared group is absent its reason.
 
-    What compares groups ("by sex", "by sex & age", and the impact ratio, whose highest group may
-    be the absent one) cannot meet a criterion while a declared group has no rows.
+    What compares groups ("by sex", "by sex & age", and impact ratios, whose highest group may be
+    the absent one) cannot meet a criterion while a declared group has no rows.
     """
     return [_mark(measure, absent) for measure in measures]
 
@@ -267,7 +267,8 @@ def _mark(measure: Measure, absent: Mapping[str, Sequence[str]]) -> Measure:
         name = name_comparison([feature]).removeprefix("by ")
         parts = measure.population.split(JOIN)
         is_comparison = name in [part.removeprefix("by ") for part in parts]
-        is_impact = measure.metric == IMPACT_RATIO and any(part.startswith(f"{name}=") for part in parts)
+        is_of_group = any(part.startswith(f"{name}=") for part in parts)
+        is_impact = is_of_group and measure.metric in (IMPACT_RATIO, SCORING_RATIO)
         if is_comparison or is_impact:
             listed = ", ".join(name_group([feature], [value]) for value in values[:3])
             more = f" and {len(values) - 3} more" if len(values) > 3 else ""

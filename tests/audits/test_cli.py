@@ -92,6 +92,19 @@ def test_bias_gives_the_expected_numbers_of_every_case(tmp_path: Path, name: str
     test_bias_gives_the_expected_numbers_of_a_case(tmp_path, name)
 
 
+@pytest.mark.soak
+@needs_devset
+@pytest.mark.parametrize("name", [case["case"] for case in list_cases()])
+def test_cells_give_the_expected_numbers_of_every_case(tmp_path: Path, name: str) -> None:
+    spec, counted = write_case(tmp_path, name), tmp_path / "cells.json"
+    assert main(["cells", str(spec), "--out", str(counted)]) == 0
+    found = compute("bias", spec, "--cells", counted, folder=tmp_path)
+    expected = json.loads((find_devset() / "expected" / f"{name}.json").read_text("utf-8"))
+    for key in ("sha256", "file", "delimiter", "encoding"):  # those of the rows: the cells do not know them
+        expected["data"].pop(key, None)
+    assert list(list_differences(expected, found)) == []
+
+
 def test_cells_give_the_numbers_of_the_rows(tmp_path: Path) -> None:
     columns = {**SPEC["columns"], "y_score": "score"}
     spec, counted = write_spec(tmp_path, columns=columns), tmp_path / "cells.json"

@@ -152,9 +152,16 @@ def test_comparisons_are_incomplete_while_a_declared_group_has_no_rows() -> None
         ("tpr_difference", "by sex"),
         ("tpr_difference", "by age"),
         ("tpr_difference", "by age & sex"),
+        ("tpr_difference", "label=1 & by sex"),
+        ("scoring_impact_ratio", "sex=m"),
+        ("accuracy_loss_difference", "by sex & camera=blur"),
+        ("accuracy_loss", "camera=blur & sex=f"),
     ]
     marked = mark_incomplete([make_measure(0.5, 0.4, 0.6, metric=m, population=p) for m, p in keys], absent)
-    assert [measure.reason is not None for measure in marked] == [False, False, True, False, True, False, True]
+    assert [measure.reason is not None for measure in marked] == [
+        *(False, False, True, False, True, False, True),
+        *(True, True, True, False),
+    ]
     assert marked[2].reason == "declared group without rows: sex=x"
     verdict = judge(marked[4], 0.9, "at_most")
     assert (verdict.outcome, verdict.reason) == ("inconclusive", "declared group without rows: sex=x")
