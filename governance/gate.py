@@ -7,6 +7,7 @@ threshold, claimed but not recomputed, or simply absent, keeps the gate closed.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -206,10 +207,9 @@ def _judge_evaluation(dossier: Dossier, evaluation: EvaluationItem | None) -> tu
         return FindingStatus.MISSING, _("The newest request was cancelled. Ask for it again.")
     if evaluation.status != WorkStatus.SUCCEEDED:
         return FindingStatus.INCONCLUSIVE, _("It has not finished yet.")
-    if evaluation.kind == EvaluationKind.EXPLANATION:
-        return _judge_additivity(evaluation)
-    if evaluation.kind == EvaluationKind.DATA_QUALITY:
-        return _judge_profile(evaluation)
+    judge_result = JUDGE_RESULT.get(evaluation.kind)
+    if judge_result is not None:
+        return judge_result(evaluation)
     return FindingStatus.MET, _("Computed on %(dataset)s.") % {"dataset": evaluation.dataset}
 
 
@@ -232,6 +232,25 @@ def _judge_profile(evaluation: EvaluationItem) -> tuple[str, str]:
     return FindingStatus.NOT_MET, _("The profiled file is not %(dataset)s: its digest is another.") % {
         "dataset": evaluation.dataset
     }
+
+
+def _judge_reproduction(evaluation: EvaluationItem) -> tuple[str, str]:
+    """Every metric on record has to come out again: a training that gave some of them has not been reproduced."""
+    shares = [item for item in evaluation.measures if item.metric == "reproduced_share"]
+    if not shares or shares[0].value is None or shares[0].reason is not None:
+        why = (shares[0].reason if shares else None) or _("undefined")
+        return FindingStatus.INCONCLUSIVE, _("It cannot be told: %(why)s.") % {"why": why}
+    if shares[0].value == 1.0:
+        return FindingStatus.MET, _("Every metric on record came out again within its tolerance.")
+    return FindingStatus.NOT_MET, _("Not every metric on record came out again within its tolerance.")
+
+
+JUDGE_RESULT: dict[str, Callable[[EvaluationItem], tuple[str, str]]] = {
+    EvaluationKind.EXPLANATION: _judge_additivity,
+    EvaluationKind.DATA_QUALITY: _judge_profile,
+    EvaluationKind.REPRODUCTION: _judge_reproduction,
+}
+"""What a succeeded evaluation has to show besides having been computed."""
 
 
 def _judge_requirements(dossier: Dossier) -> list[Finding]:

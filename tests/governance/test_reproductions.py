@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from governance.dossier import collect
 from governance.exceptions import InvalidInput, NotPermitted
 from governance.gate import judge
 from governance.models import AuditLogEntry, Evaluation, Evidence, WorkStatus
+from governance.policy import EvaluationNeed
 from tests import cast
 from tests.reproductions import make_report, make_run
 
@@ -90,6 +92,24 @@ def test_criterion_on_reproduction_is_judged_by_the_gate(value, status, version,
         claim(version, developer, {"name": "accuracy", "value": value})
     run(ask(version, developer))
     (finding,) = [item for item in judge(collect(version)).findings if "Can be trained again" in item.title]
+
+    assert finding.status == status
+
+
+@pytest.mark.parametrize(
+    ("value", "asked", "status"),
+    [(0.95, {}, "MET"), (0.9, {}, "NOT_MET"), (0.95, {"metrics": ["accuracy"]}, "NOT_MET"), (None, {}, "INCONCLUSIVE")],
+)
+def test_policy_that_wants_a_reproduction_wants_every_metric_on_record(value, asked, status, version, developer):
+    if value is not None:
+        more = [{"name": "auc", "value": 0.7}] if asked else []
+        claim(version, developer, {"name": "accuracy", "value": value}, *more)
+    run(ask(version, developer, **asked))
+    dossier = collect(version)
+    policy = replace(dossier.policy, evaluations=(EvaluationNeed("reproduction", "test"),))
+    (finding,) = [
+        item for item in judge(replace(dossier, policy=policy)).findings if item.key.startswith("evaluation:")
+    ]
 
     assert finding.status == status
 
