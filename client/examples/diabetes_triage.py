@@ -12,6 +12,7 @@ is computed here and now. Started a second time, the script goes on where it sto
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import sys
@@ -28,6 +29,7 @@ from rich.console import Console
 from tables import Origin, Table, record_table, write_csv
 
 from countersign import Client, CountersignError, describe_artifact, digest_file
+from countersign.export import export_model
 from countersign.showing import gate_table
 from countersign.types import DatasetVersion, Evaluation, Evidence, Model, Project, Version
 
@@ -143,6 +145,9 @@ class Candidate:
     trained: study.Trained
     metrics: list[dict[str, Any]]
     model_file: Path
+    model_document: Path
+    table: Path
+    scored: Path
     predictions: Path
     shap_values: Path
     model_card: Path
@@ -161,6 +166,9 @@ def make_candidate(design: study.Design, labelled: pd.DataFrame, folder: Path) -
         trained=trained,
         metrics=metrics,
         model_file=subject.path,
+        model_document=_write_document(trained, folder / "numbers.json"),
+        table=folder.parent / "labelled.csv",
+        scored=write_csv(_score(trained, labelled), folder / "scored.csv"),
         predictions=write_csv(trained.predictions, folder / "predictions.csv"),
         shap_values=write_csv(study.explain(trained, labelled), folder / "shap.csv"),
         model_card=write_model_card(
@@ -176,6 +184,20 @@ def make_candidate(design: study.Design, labelled: pd.DataFrame, folder: Path) -
         checks=run_checks(subject, folder / "checks.xml", name="model_file"),
         load=measure_load(subject),
     )
+
+
+def _score(trained: study.Trained, labelled: pd.DataFrame) -> pd.DataFrame:
+    """Return the inputs of every patient with what the fitted model says, which the portal compares with its own."""
+    inputs = labelled[list(trained.design.features)]
+    known = labelled[["patient", *study.SENSITIVE]]
+    return pd.concat([known, inputs], axis=1).assign(log_odds=trained.pipeline.decision_function(inputs.to_numpy()))
+
+
+def _write_document(trained: study.Trained, path: Path) -> Path:
+    """Write the model down as numbers, from which the portal computes predictions and SHAP values itself."""
+    document = export_model(trained.pipeline, feature_names=list(trained.design.features))
+    path.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+    return path
 
 
 def register_candidate(portal: Client, model: Model, candidate: Candidate) -> Version:
@@ -197,11 +219,19 @@ def register_candidate(portal: Client, model: Model, candidate: Candidate) -> Ve
     )
 
 
-def submit_everything(portal: Client, version: Version, candidate: Candidate) -> tuple[Evidence, Evidence]:
-    """Submit what a developer can show. Returns predictions and SHAP values, which the audits read.
+@dataclass(frozen=True)
+class Submitted:
+    """What the audits read."""
 
-    ``once=True``: a script that is started again does not submit twice.
-    """
+    predictions: Evidence
+    values: Evidence
+    document: Evidence
+    scored: Evidence
+    table: Evidence
+
+
+def submit_everything(portal: Client, version: Version, candidate: Candidate) -> Submitted:
+    """Submit what a developer can show. ``once=True``: a script that is started again does not submit twice."""
     required = {requirement.title: requirement for requirement in portal.requirements(version.model)}
     tested, fast = required["Tested"], required["Fast enough to be used"]
     measured = [required[name] for name in ("Useful on unseen data", *(item["title"] for item in REQUIREMENTS))]
@@ -224,7 +254,12 @@ def submit_everything(portal: Client, version: Version, candidate: Candidate) ->
     values = portal.submit_attributions(
         version, candidate.shap_values, title="SHAP values of the fitted model", once=True
     )
-    return predictions, values
+    document = portal.submit_evidence(
+        version, kind="model_document", title="The model as numbers", file=candidate.model_document, once=True
+    )
+    scored = portal.submit_table(version, candidate.scored, title="Patients as the fitted model scores them", once=True)
+    table = portal.submit_table(version, candidate.table, title="Diabetes study, labelled", once=True)
+    return Submitted(predictions, values, document, scored, table)
 
 
 # --- 4. The audits and the gate -----------------------------------------------------------------------------
@@ -239,24 +274,50 @@ BIAS_SPEC = {
 }
 
 
-def request_audits(
-    portal: Client, version: Version, candidate: Candidate, predictions: Evidence, values: Evidence
-) -> list[Evaluation]:
-    """Have the portal measure the predictions by group and check the SHAP values, and wait for both."""
-    asked = {evaluation.kind: evaluation for evaluation in portal.evaluations(version)}
+QUALITY_SPEC = {
+    "key": ["patient"],
+    "label": "fast_progression",
+    "columns": {
+        "bmi": {"type": "number", "minimum": 10, "maximum": 60},
+        "blood_pressure": {"type": "number", "minimum": 40, "maximum": 160},
+        "sex": {"type": "text", "values": list(study.SEXES.values())},
+    },
+}
+
+
+def request_audits(portal: Client, version: Version, candidate: Candidate, submitted: Submitted) -> list[Evaluation]:
+    """Have the portal measure the predictions by group, check the SHAP values, compute them itself from the model as
+    numbers, and profile the training data; wait for all of it."""
+    asked = {(evaluation.kind, evaluation.evidence): evaluation for evaluation in portal.evaluations(version)}
     flag_at = candidate.trained.design.flag_at
+    turns_at = math.log(flag_at / (1 - flag_at))
     explanation_spec = {
         "columns": {"id": "patient", "output": "log_odds", "base": "base_value"},
         "prediction_id": "patient",
         "sensitive": study.SENSITIVE,
-        "threshold": math.log(flag_at / (1 - flag_at)),
+        "threshold": turns_at,
         "output": "log-odds of fast progression",
         "explainer": "shap.LinearExplainer",
         "background": "all 442 patients",
     }
-    audit = asked.get("bias_audit") or portal.request_bias_audit(version, predictions, BIAS_SPEC)
-    explanation = asked.get("explanation") or portal.request_explanation(version, values, explanation_spec)
-    finished = [portal.wait_for(work) for work in (audit, explanation)]
+    recomputed_spec = {
+        "columns": {"id": "patient", "margin": "log_odds"},
+        "explained": "margin",
+        "sensitive": study.SENSITIVE,
+        "threshold": turns_at,
+        "protected": ["age", "sex_code"],
+    }
+    wanted: list[tuple[str, Evidence, dict[str, Any], dict[str, Any]]] = [
+        ("bias_audit", submitted.predictions, BIAS_SPEC, {}),
+        ("explanation", submitted.values, explanation_spec, {}),
+        ("explanation", submitted.document, recomputed_spec, {"inputs": {"data": submitted.scored}}),
+        ("data_quality", submitted.table, QUALITY_SPEC, {"dataset_role": "training"}),
+    ]
+    work = [
+        asked.get((kind, evidence.id)) or portal.request_evaluation(kind, version, evidence, spec, **more)
+        for kind, evidence, spec, more in wanted
+    ]
+    finished = [portal.wait_for(item) for item in work]
     for work in finished:
         if work.failure:
             raise CountersignError("audit_failed", None, f"The {work.kind} failed: {work.failure}")
@@ -310,9 +371,9 @@ def offer(portal: Client, project: Project, design_name: str, folder: Path) -> V
         for role, used in (("training", training), ("test", test)):
             if role not in declared:
                 portal.declare_dataset_use(version, used, role=role)
-        evidence = submit_everything(portal, version, candidate)
-    with console.status("Waiting for the bias audit and the explanation"):
-        audit, _explanation = request_audits(portal, version, candidate, *evidence)
+        submitted = submit_everything(portal, version, candidate)
+    with console.status("Waiting for the audit, the explanations and the profile of the data"):
+        audit, *_others = request_audits(portal, version, candidate, submitted)
     write_the_proof_of_concept(portal, model, audit)
     return version
 

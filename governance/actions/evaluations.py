@@ -126,7 +126,8 @@ def _check_evidence(version: ModelVersion, reader: str, evidence: Evidence, kind
 def _check_inputs(
     version: ModelVersion, kind: str, evidence_kind: str, inputs: dict[str, Evidence]
 ) -> dict[str, Evidence]:
-    """The further evidence by role. An explanation's rows are matched with the predictions on record."""
+    """The further evidence by role. The rows of SHAP values are matched with the predictions on record; a model document
+    is applied to rows of its own, and compared with predictions where they are named."""
     known = runner.INPUTS_FOR[kind]
     for role, evidence in inputs.items():
         if role not in known:
@@ -136,7 +137,7 @@ def _check_inputs(
     for role in runner.NEEDED_FOR.get((kind, evidence_kind), ()):
         if role not in inputs:
             raise InvalidInput(f"This {kind} needs the input “{role}”.", field="inputs")
-    if InputRole.PREDICTIONS in known and InputRole.PREDICTIONS not in inputs:
+    if evidence_kind == EvidenceKind.ATTRIBUTIONS and InputRole.PREDICTIONS not in inputs:
         newest = _newest_predictions(version)
         return inputs | ({InputRole.PREDICTIONS.value: newest} if newest else {})
     return inputs

@@ -30,7 +30,10 @@ class ExplanationForm(EvaluationForm):
     further: ClassVar[dict[str, tuple[Any, Any]]] = {
         InputRole.DATA: (_("Rows to be explained"), _("With a model document: the table of rows it is applied to.")),
         InputRole.BACKGROUND: (_("Background rows"), _("With a model document: rows that stand for “on average”.")),
-        InputRole.PREDICTIONS: (_("Predictions to match"), _("The newest ones on record where none are named.")),
+        InputRole.PREDICTIONS: (
+            _("Predictions to match"),
+            _("SHAP values are matched with the newest ones on record where none are named."),
+        ),
     }
     id = forms.CharField(
         label=_("Row id"), max_length=1_024, required=False, initial="row_id", widget=forms.TextInput(attrs=PLAIN)
