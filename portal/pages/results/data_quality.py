@@ -91,6 +91,7 @@ def present_data_quality(result: dict[str, Any]) -> dict[str, Any]:
     """What the page of a finished profile shows."""
     dimensions = [item for item in result["dimensions"] if item["metric"] not in SHOWN_ELSEWHERE]
     return {
+        "notes": [note for note in result["notes"] if note["code"] != "other_file"],
         "dimensions": [_read_dimension(item) for item in dimensions if item["value"] is not None],
         "not_assessed": [_read_dimension(item) for item in dimensions if item["value"] is None],
         "verdicts": present_verdicts(result["verdicts"]),
@@ -125,7 +126,7 @@ def _read_dimension(item: dict[str, Any]) -> DimensionRow:
         value=write(item["value"]),
         interval=interval,
         counted=counted,
-        reason=item["reason"] or "",
+        reason=(item["reason"] or "").removeprefix("not assessed: "),
     )
 
 

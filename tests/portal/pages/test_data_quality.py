@@ -116,6 +116,9 @@ def test_other_file_is_said_plainly_and_meets_nothing(version, developer, record
     page = text_of(client.get(f"/evaluations/{evaluation.pk}/"))
 
     assert "This is not the declared dataset version" in page
+    assert "leakage from training <span" in page
+    assert "not assessed: " not in page
+    assert "No row repeats another." in page
     assert find_measure(json.loads(evaluation.result), "completeness")["reason"] is not None
 
 
