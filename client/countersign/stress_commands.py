@@ -94,6 +94,7 @@ def stress(
             seed=seed,
             batch_size=batch_size,
             skip_failures=skip_failures,
+            out=make_folder(folder) / "predictions.csv",
             progress=progress,
         )
     spec = _make_spec(rows, task, positive_label)
@@ -102,6 +103,12 @@ def stress(
         out.print(str(path), markup=False, highlight=False)
     failed = NO if rows.failures else YES
     return failed if version_text is None else max(failed, submit(rows, spec, folder, version_text))
+
+
+def make_folder(folder: Path) -> Path:
+    """Return the folder, made where it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _import_stress() -> Any:
@@ -115,8 +122,11 @@ def _import_stress() -> Any:
 
 
 def _make_spec(rows: PredictionRows, task: str, positive_label: str | None) -> dict[str, Any]:
-    labels = sorted(set(rows.columns["y_true"]) | set(rows.columns["y_pred"])) if task == "multiclass" else None
-    made: dict[str, Any] = _import_stress().make_spec(rows, task=task, positive_label=positive_label, labels=labels)
+    labels: set[str] = set()
+    if task == "multiclass":
+        labels.update(*((row["y_true"], row["y_pred"]) for row in rows.each()))
+    listed = sorted(labels - {""}) or None
+    made: dict[str, Any] = _import_stress().make_spec(rows, task=task, positive_label=positive_label, labels=listed)
     return made
 
 
@@ -186,16 +196,17 @@ def show_rows(rows: PredictionRows, task: str) -> None:
     table = Table("Condition", "Rows", measure, "Change", title="Predictions under conditions", title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
-    sums: dict[str, list[float]] = {}
-    names = (rows.columns[name] for name in ("condition", "y_true", "y_pred"))
-    for condition, truth, guess in zip(*names, strict=True):
+    sums = dict.fromkeys(rows.counts, 0.0)
+    known = dict.fromkeys(rows.counts, 0)
+    for row in rows.each():
+        truth, guess, name = row["y_true"], row["y_pred"], row["condition"]
         if truth:
-            hit = abs(float(truth) - float(guess)) if task == "regression" else float(truth == guess)
-            sums.setdefault(condition, []).append(hit)
-    means = {name: sum(values) / len(values) for name, values in sums.items()}
+            known[name] += 1
+            sums[name] += abs(float(truth) - float(guess)) if task == "regression" else float(truth == guess)
+    means = {name: sums[name] / count for name, count in known.items() if count}
     for name, value in means.items():
         change = "" if name == "none" else f"{value - means['none']:+.4f}"
-        table.add_row(Text(name), f"{len(sums[name]):,}", f"{value:.4f}", change)
+        table.add_row(Text(name), f"{known[name]:,}", f"{value:.4f}", change)
     out.print(table)
     for why in rows.failures.values():
         err.print(Text(why, style="red"))

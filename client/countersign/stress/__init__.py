@@ -23,7 +23,8 @@ from countersign.stress.auditing import make_manifest, make_spec, submit_conditi
 from countersign.stress.catalogue import CATALOGUE, Condition, Disturbance, parse_conditions
 from countersign.stress.disturbing import Disturbed, disturb_image, disturb_rows
 from countersign.stress.populations import at
-from countersign.stress.running import PredictionRows, run_conditions
+from countersign.stress.prediction_rows import PredictionRows
+from countersign.stress.running import run_conditions
 
 __all__ = [
     "CATALOGUE",

@@ -13,23 +13,10 @@ import numpy as np
 
 from countersign.client import Client
 from countersign.stress.catalogue import BASELINE
-from countersign.stress.running import PredictionRows
+from countersign.stress.prediction_rows import PredictionRows
 from countersign.types import Evaluation, Evidence, Version
 
 MANIFEST_FORMAT = "countersign/conditions/1"
-EVERYBODY = "everybody"
-
-
-def add_everybody(rows: PredictionRows) -> PredictionRows:
-    """Return the rows with a group that holds all of them, where no sensitive feature was given: an audit needs one."""
-    if _list_sensitive(rows):
-        return rows
-    columns = rows.columns | {EVERYBODY: ["all"] * len(rows)}
-    return PredictionRows(columns, rows.conditions, rows.failures, rows.seed)
-
-
-def _list_sensitive(rows: PredictionRows) -> list[str]:
-    return [name for name in rows.columns if name not in {"row_id", "condition", "y_true", "y_pred", "y_score"}]
 
 
 def make_spec(
@@ -56,13 +43,13 @@ def make_spec(
         Further keys of the specification, such as ``minimum_group_size``, ``metrics``, ``intervals``.
     """
     columns = {"y_true": "y_true", "y_pred": "y_pred", "cluster": "row_id", "condition": "condition"}
-    if "y_score" in rows.columns:
+    if "y_score" in rows.names:
         columns["y_score"] = "y_score"
     spec: dict[str, Any] = {
         "task": task,
         "columns": columns,
         "baseline_condition": BASELINE,
-        "sensitive": _list_sensitive(rows) or [EVERYBODY],
+        "sensitive": list(rows.sensitive),
         "seed": rows.seed,
     }
     if positive_label is not None:
@@ -100,7 +87,7 @@ def write_files(
     """Write predictions.csv, spec.json and conditions.json to a folder, and return their paths."""
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    predictions = add_everybody(rows).write_csv(target / "predictions.csv")
+    predictions = rows.write_csv(target / "predictions.csv")
     paths = predictions, target / "spec.json", target / "conditions.json"
     for path, document in ((paths[1], dict(spec) | {"file": predictions.name}), (paths[2], make_manifest(rows))):
         path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

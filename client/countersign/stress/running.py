@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +13,35 @@ import numpy as np
 from countersign.errors import CountersignError
 from countersign.stress.catalogue import BASELINE, Condition
 from countersign.stress.disturbing import count_rows, disturb_image, disturb_rows, take_rows
+from countersign.stress.prediction_rows import NAMES, FileSink, MemorySink, PredictionRows, Sink
 from countersign.stress.randomness import Integers
 
 Predict = Callable[[Any], Any]
 Progress = Callable[[int, int, str], None]
 """Called with (rows predicted, rows in all, name of the condition)."""
 MISSING = ("NAType", "NaTType")  # of pandas, which need not be there
-NAMES = ("row_id", "condition", "y_true", "y_pred", "y_score")
+EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is run: data with its rows' ids, labels and groups, and the conditions they are brought into."""
+    """What is run: data with its rows' ids, labels and groups as texts, and the conditions they are brought into."""
 
     predict: Predict
-    data: Any
-    conditions: Sequence[Condition]
-    ids: Sequence[Any]
-    y_true: Sequence[Any]
-    sensitive: Mapping[str, Sequence[Any]]
     score: Predict | None
+    data: Any
+    conditions: tuple[Condition, ...]
+    told: Mapping[str, Sequence[str]]
+    """row_id, y_true and the sensitive features of every row."""
     seed: int
     batch_size: int
-    skip_failures: bool
 
-
-@dataclass(frozen=True)
-class PredictionRows:
-    """Predictions under every condition. ``failures`` says under which the model could not predict, and why."""
-
-    columns: dict[str, list[str]]
-    conditions: tuple[Condition, ...]
-    failures: dict[str, str]
-    seed: int
-
-    def __len__(self) -> int:
-        return len(self.columns["row_id"])
-
-    def write_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write the prediction file: one row for each row and condition. An empty cell is a missing value."""
-        target = Path(path)
-        with target.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(self.columns)
-            writer.writerows(zip(*self.columns.values(), strict=True))
-        return target
-
-
-@dataclass
-class _Collected:
-    columns: dict[str, list[str]]
-    failures: dict[str, str] = field(default_factory=dict)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the columns of the prediction file."""
+        predicted = ("y_pred", "y_score") if self.score is not None else ("y_pred",)
+        sensitive = (name for name in self.told if name not in NAMES)
+        return ("row_id", "condition", "y_true", *predicted, *sensitive)
 
 
 def run_conditions(
@@ -79,6 +56,7 @@ def run_conditions(
     seed: int = 0,
     batch_size: int = 1_024,
     skip_failures: bool = False,
+    out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> PredictionRows:
     """Run a model over its data undisturbed and under every condition.
@@ -95,13 +73,17 @@ def run_conditions(
     ids, y_true : sequence
         The row's id (the person's, the part's: what stays the same under every condition) and its true label.
     sensitive : mapping, optional
-        Name -> one group for each row; by them the audit tells for whom a condition costs most.
+        Name -> one group for each row; by them the audit tells for whom a condition costs most. Where there are none,
+        everybody is one group, because an audit needs one.
     score : callable, optional
         Takes a batch and returns one score for each row.
     seed : int
         The same seed gives the same disturbed data on every platform.
     skip_failures : bool
         Go on where ``predict`` raises under a condition, and tell it in ``failures``; without, raise.
+    out : path, optional
+        Write the rows to this CSV file as they come and keep none of them: then memory holds the data, one disturbed
+        copy of a table or one batch of images, and nothing that grows with the number of conditions.
 
     Raises
     ------
@@ -109,45 +91,61 @@ def run_conditions(
         ``bad_condition``, ``bad_image``; ``predict_failed`` naming the condition; ``bad_predictions`` for an answer of
         the wrong length, or one that is missing or not finite.
     """
-    plan = Plan(predict, data, tuple(conditions), ids, y_true, sensitive or {}, score, seed, batch_size, skip_failures)
-    _check(plan)
-    names = [name for name in NAMES if name != "y_score" or score is not None]
-    found = _Collected({name: [] for name in (*names, *plan.sensitive)})
-    done, total = 0, count_rows(data) * (len(plan.conditions) + 1)
+    clash = sorted(set(NAMES) & set(sensitive or ()))
+    if clash:
+        raise CountersignError("bad_table", None, f"A sensitive feature may not be called “{clash[0]}”.")
+    told = {"row_id": ids, "y_true": y_true, **(sensitive or {EVERYBODY: ["all"] * count_rows(data)})}
+    _check(data, told, conditions, batch_size)
+    texts = {name: [write_value(value) for value in values] for name, values in told.items()}
+    plan = Plan(predict, score, data, tuple(conditions), texts, seed, batch_size)
+    if out is None:
+        kept = MemorySink(plan.names)
+        counts, failures = _run(plan, kept, skip_failures, progress)
+        return PredictionRows(plan.names, plan.conditions, counts, failures, seed, kept=kept.columns)
+    with FileSink(Path(out), plan.names) as sink:
+        counts, failures = _run(plan, sink, skip_failures, progress)
+    return PredictionRows(plan.names, plan.conditions, counts, failures, seed, path=Path(out))
+
+
+def _run(
+    plan: Plan, sink: Sink, skip_failures: bool, progress: Progress | None
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Predict condition by condition; return the rows of each, and why there are none under some."""
+    counts: dict[str, int] = {}
+    failures: dict[str, str] = {}
+    done, total = 0, count_rows(plan.data) * (len(plan.conditions) + 1)
     for condition in (None, *plan.conditions):
         name = BASELINE if condition is None else condition.name
-        before = {column: len(values) for column, values in found.columns.items()}
+        sink.mark()
         try:
             for batch in _predict_under(plan, condition):
-                for column, values in batch.items():
-                    found.columns[column] += values
+                sink.write(batch)
+                counts[name] = counts.get(name, 0) + len(batch["row_id"])
                 done += len(batch["row_id"])
                 if progress is not None:
                     progress(done, max(done, total), name)
         except CountersignError as error:
             if error.code != "predict_failed" or condition is None or not skip_failures:
                 raise
-            for column, length in before.items():
-                del found.columns[column][length:]
-            found.failures[name] = error.detail
-    return PredictionRows(found.columns, tuple(plan.conditions), found.failures, seed)
+            sink.go_back()
+            counts.pop(name, None)
+            failures[name] = error.detail
+    return counts, failures
 
 
-def _check(plan: Plan) -> None:
-    count = count_rows(plan.data)
+def _check(data: Any, told: Mapping[str, Sequence[Any]], conditions: Sequence[Condition], batch_size: int) -> None:
+    count = count_rows(data)
     if not count:
         raise CountersignError("bad_table", None, "There are no rows.")
-    if plan.batch_size < 1:
+    if batch_size < 1:
         raise CountersignError("bad_table", None, "batch_size must be at least 1.")
-    for name, values in (("ids", plan.ids), ("y_true", plan.y_true), *plan.sensitive.items()):
+    for name, values in told.items():
         if len(values) != count:
-            raise CountersignError("bad_table", None, f"“{name}” has {len(values):,} values for {count:,} rows.")
-    if len({str(value) for value in plan.ids}) < count:
+            called = "ids" if name == "row_id" else name
+            raise CountersignError("bad_table", None, f"“{called}” has {len(values):,} values for {count:,} rows.")
+    if len({str(value) for value in told["row_id"]}) < count:
         raise CountersignError("bad_table", None, "An id is given twice; it has to tell the rows apart.")
-    clash = sorted(set(plan.sensitive) & set(NAMES))
-    if clash:
-        raise CountersignError("bad_table", None, f"A sensitive feature may not be called “{clash[0]}”.")
-    names = [BASELINE, *(condition.name for condition in plan.conditions)]
+    names = [BASELINE, *(condition.name for condition in conditions)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise CountersignError("bad_condition", None, f"The condition “{twice[0]}” is given twice.")
@@ -175,20 +173,13 @@ def _predict_under(plan: Plan, condition: Condition | None) -> Iterator[dict[str
 
 def _read_batch(plan: Plan, batch: Any, index: Integers, condition: Condition | None) -> dict[str, list[str]]:
     name = BASELINE if condition is None else condition.name
-    columns = {
-        "row_id": _take(plan.ids, index),
-        "condition": [name] * len(index),
-        "y_true": _take(plan.y_true, index),
-        "y_pred": _ask(plan.predict, batch, len(index), name),
-    }
+    places = index.tolist()
+    columns = {column: [values[place] for place in places] for column, values in plan.told.items()}
+    columns["condition"] = [name] * len(places)
+    columns["y_pred"] = _ask(plan.predict, batch, len(places), name)
     if plan.score is not None:
-        columns["y_score"] = _ask(plan.score, batch, len(index), name)
-    return columns | {feature: _take(values, index) for feature, values in plan.sensitive.items()}
-
-
-def _take(values: Sequence[Any], index: Integers) -> list[str]:
-    places = values.iloc if hasattr(values, "iloc") else values
-    return [write_value(places[int(place)]) for place in index]
+        columns["y_score"] = _ask(plan.score, batch, len(places), name)
+    return columns
 
 
 def _ask(function: Predict, batch: Any, count: int, condition: str) -> list[str]:

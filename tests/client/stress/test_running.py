@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,38 @@ def test_batches_change_nothing_and_are_not_larger_than_said(batch_size: int) ->
     assert max(seen) <= batch_size
 
 
+def test_rows_on_disk_are_those_in_memory(tmp_path: Path) -> None:
+    conditions = parse_conditions(["sensor_noise:1", "duplicated_rows:5"])
+    told: dict[str, Any] = {"score": lambda rows: np.asarray(rows["x"])}
+    memory, disk = run(conditions, **told), run(conditions, out=tmp_path / "rows.csv", **told)
+
+    assert (disk.kept, disk.path) == (None, tmp_path / "rows.csv")
+    assert disk.columns == memory.columns
+    assert disk.counts == memory.counts == {"none": COUNT, "sensor_noise:1": COUNT, "duplicated_rows:5": 2 * COUNT}
+    assert len(disk) == len(list(disk.each())) == 4 * COUNT
+    written = memory.write_csv(tmp_path / "memory.csv")
+    assert written.read_bytes() == disk.path.read_bytes() == disk.write_csv(tmp_path / "copy.csv").read_bytes()
+    assert disk.write_csv(disk.path) == disk.path
+
+
+def test_memory_does_not_grow_with_the_number_of_conditions(tmp_path: Path) -> None:
+    count = 20_000
+    data = {"x": np.arange(count) % 97 / 97}
+    told = {"ids": range(count), "y_true": np.zeros(count, int)}
+
+    def peak(conditions: Any) -> int:
+        tracemalloc.start()
+        run_conditions(lambda rows: rows["x"] > 0.5, data, conditions, out=tmp_path / "rows.csv", **told)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    few = peak(parse_conditions(["sensor_noise:1"]))
+    many = peak(parse_conditions(["sensor_noise", "sensor_bias", "quantisation"]))
+
+    assert many < 1.2 * few
+
+
 def test_images_are_read_by_slices_and_batches_change_nothing() -> None:
     class Slices:
         """Images that are never in memory at once."""
@@ -139,9 +172,9 @@ def test_scores_read_back_equal() -> None:
     assert [float(text) for text in rows.columns["y_score"]] == list(make_rows()["x"] / 3)
 
 
-def test_model_that_fails_under_a_condition_is_named_or_skipped() -> None:
+def test_model_that_fails_under_a_condition_is_named_or_skipped(tmp_path: Path) -> None:
     def predict(rows: Any) -> Any:
-        if rows["x"].isna().any():
+        if rows["x"].iloc[-1:].isna().any():  # not in the first batch
             raise ValueError("Input contains NaN")
         return above(rows)
 
@@ -155,6 +188,8 @@ def test_model_that_fails_under_a_condition_is_named_or_skipped() -> None:
     }
     assert set(rows.columns["condition"]) == {"none", "sensor_bias:1"}
     assert len(rows) == 2 * COUNT
+    disk = run(conditions, predict=predict, batch_size=10, skip_failures=True, out=tmp_path / "rows.csv")
+    assert (disk.columns, disk.failures, disk.counts) == (rows.columns, rows.failures, rows.counts)
     with pytest.raises(CountersignError, match="fails under “none”"):
         run([], predict=lambda rows: 1 / 0, skip_failures=True)
 
@@ -167,6 +202,7 @@ def test_model_that_fails_under_a_condition_is_named_or_skipped() -> None:
         ({"y_true": [1]}, "“y_true” has 1 values"),
         ({"sensitive": {"sex": ["F"]}}, "“sex” has 1 values"),
         ({"sensitive": {"y_pred": ["F"] * COUNT}}, "may not be called “y_pred”"),
+        ({"sensitive": {"y_true": ["F"] * COUNT}}, "may not be called “y_true”"),
         ({"predict": lambda rows: [1]}, "answers 1 for 240 rows"),
         ({"predict": lambda rows: np.zeros((len(rows), 2))}, "answers 240 x 2 for"),
         ({"predict": lambda rows: [None] * len(rows)}, "answers nothing"),
