@@ -70,6 +70,21 @@ class Binning:
     strategy: str = "uniform"
 
 
+def _order_rows(score: NDArray[Any], group: NDArray[Any], label: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the order by score, then group, then label: one sort, and a second for tied rows alone."""
+    import numpy as np
+
+    order = np.argsort(score)
+    by_score = score[order]
+    tied = np.zeros(len(order), dtype=bool)
+    tied[1:] = by_score[1:] == by_score[:-1]
+    tied[:-1] |= tied[1:]
+    places = np.flatnonzero(tied)
+    rows = order[places]
+    order[places] = rows[np.lexsort((label[rows], group[rows], score[rows]))]
+    return order
+
+
 @dataclass(frozen=True, eq=False)
 class ScoreCounts:
     """Distinct (group, label, score) with counts and weights, as columns of one length.
@@ -94,7 +109,7 @@ class ScoreCounts:
         import numpy as np
 
         group, label, score, count, weight, squared = columns
-        order = np.lexsort((label, group, score))
+        order = _order_rows(np.asarray(score), np.asarray(group), np.asarray(label))
         keys = [np.asarray(column)[order] for column in (score, group, label)]
         change = np.zeros(len(order), dtype=bool)
         change[:1] = True
