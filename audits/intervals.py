@@ -11,6 +11,7 @@ weighted rows are worth.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -83,6 +84,11 @@ def add(first: Bounded, second: Bounded) -> Interval:
     low = total - math.hypot(first.value - first.low, second.value - second.low)
     high = total + math.hypot(first.high - first.value, second.high - second.value)
     return Interval(low, high, "mover")
+
+
+def subtract_limits(first: Bounded, second: Bounded) -> Interval:
+    """Return limits of first - second that hold wherever both do: for quantities that lean to one side."""
+    return Interval(first.low - second.high, first.high - second.low, "limits of both")
 
 
 def katz_log(part: float, whole: float, other_part: float, other_whole: float, z: float) -> Interval | None:
@@ -162,29 +168,53 @@ def rank_share(auc: float, positives: float, negatives: float, z: float) -> Inte
     return Interval(search(0.0), search(1.0), "newcombe-auc")
 
 
+def widen_for_size(z: float, size: float) -> float:
+    """Return Student's t quantile for `size` rows from the normal one (Fisher and Cornish, 1960).
+
+    >>> round(widen_for_size(Z_95, 11), 3)
+    2.228
+    """
+    freedom = max(size - 1, 1.0)
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3
+
+
+def logit_interval(value: float, variance: float, size: float, z: float) -> Interval:
+    """Return limits of a share by its variance, Student's on the logit scale (0 < value < 1).
+
+    `size` is the number of rows of the smaller part of which the share is made.
+    """
+    centre = math.log(value / (1 - value))
+    half = widen_for_size(z, size) * math.sqrt(variance) / (value * (1 - value))
+    low, high = (1 / (1 + math.exp(-min(max(limit, -700.0), 700.0))) for limit in (centre - half, centre + half))
+    return Interval(low, high, "delong-logit")
+
+
 def mean_interval(mean: float, variance: float, size: float, z: float) -> Interval | None:
-    """Return the normal interval of a mean; None below two rows."""
+    """Return Student's interval of a mean; None below two rows."""
     if size < 2:
         return None
-    half = z * math.sqrt(variance / (size - 1))
-    return Interval(mean - half, mean + half, "normal")
+    half = widen_for_size(z, size) * math.sqrt(variance / (size - 1))
+    return Interval(mean - half, mean + half, "student")
 
 
 def positive_interval(mean: float, variance: float, size: float, z: float) -> Interval | None:
-    """Return limits of a mean of positive quantities, normal on the log scale; None below two rows.
+    """Return limits of a mean of positive quantities, Student's on the log scale; None below two rows.
 
     The mean of squares and losses is skewed: the log scale keeps its upper limit wide enough.
     """
     if size < 2:
         return None
     if mean <= 0 or variance <= 0:
-        return Interval(mean, mean, "normal-log")
-    factor = math.exp(z * math.sqrt(variance / (size - 1)) / mean)
-    return Interval(mean / factor, mean * factor, "normal-log")
+        return Interval(mean, mean, "student-log")
+    factor = math.exp(min(widen_for_size(z, size) * math.sqrt(variance / (size - 1)) / mean, 300.0))
+    return Interval(mean / factor, mean * factor, "student-log")
 
 
 def theil_interval(positive: float, negative: float, size: float, z: float) -> Interval:
-    """Return limits of the Theil index of benefits 0, 1 and 2 by the delta method.
+    """Return limits of the Theil index of benefits 0, 1 and 2: delta method, on the log scale.
 
     Parameters
     ----------
@@ -208,15 +238,16 @@ def theil_interval(positive: float, negative: float, size: float, z: float) -> I
     for share, benefit, is_positive in ((positive, 2, 1), (negative, 0, 0), (1 - positive - negative, 1, 0)):
         influence = slope * (benefit - mean) + 2 * math.log(2) / mean * (is_positive - positive)
         variance += share * influence * influence
-    half = z * math.sqrt(variance / max(size - 1, 1))
-    return Interval(max(value - half, 0.0), value + half, "delta")
+    if value == 0:
+        return Interval(0.0, z * math.sqrt(variance / max(size - 1, 1)), "delta")
+    return positive_interval(value, variance, max(size, 2.0), z) or Interval(0.0, math.inf, "delta")
 
 
-def draw_calibration(bins: BinSums, *, draws: int, random_state: int) -> NDArray[np.float64]:
+def draw_calibration(bins: BinSums, *, draws: int, random_state: int, is_centred: bool = False) -> NDArray[np.float64]:
     """Resample the calibration error of one group from its sums per bin: array of shape (draws,).
 
     The number of rows of a bin is drawn as Poisson, the sum of the errors (score - label) in it
-    as normal with the mean and variance of that many rows.
+    as normal with the mean and variance of that many rows; centred, with a mean of 0.
     """
     import numpy as np
 
@@ -226,6 +257,11 @@ def draw_calibration(bins: BinSums, *, draws: int, random_state: int) -> NDArray
     size = weight * weight / squared
     gap = (bins.score[filled] - bins.label[filled]) / weight
     variance = np.maximum(bins.gap_squared[filled] / weight - gap * gap, 0.0)
+    if is_centred:
+        # A bin of few rows may show no variance at all; a calibrated one has that of its score.
+        score = bins.score[filled] / weight
+        variance = np.maximum(variance, score * (1 - score))
+        gap = np.zeros_like(gap)
     rows = generator.poisson(size, (draws, len(size)))
     sums = rows * gap + np.sqrt(rows * variance) * generator.standard_normal(rows.shape)
     scale = weight / size
@@ -234,19 +270,23 @@ def draw_calibration(bins: BinSums, *, draws: int, random_state: int) -> NDArray
 
 
 def calibration_interval(bins: BinSums, value: float, *, level: float, draws: int, random_state: int) -> Interval:
-    """Return limits of a calibration error, reflected about it.
+    """Return limits of a calibration error: they hold the truth at least as often as the level says.
 
-    A mean of absolute values grows when it is resampled, as it did when the rows were drawn from
-    the world: reflecting the percentiles about the observed value takes both away.
+    Chance alone makes a mean of absolute values larger. The observed error is at most the true
+    one plus that of chance (triangle inequality), so the lower limit takes off the quantile of
+    what chance gives (draws centred on perfect calibration); the upper limit is the percentile
+    reflected about the observed error, and never below it.
     """
     import numpy as np
 
     drawn = draw_calibration(bins, draws=draws, random_state=random_state)
-    drawn = drawn[~np.isnan(drawn)]
+    chance = draw_calibration(bins, draws=draws, random_state=random_state, is_centred=True)
+    drawn, chance = drawn[~np.isnan(drawn)], chance[~np.isnan(chance)]
     if not len(drawn):
         return Interval(0.0, math.inf, "bootstrap")
-    low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
-    return Interval(max(2 * value - float(high), 0.0), max(2 * value - float(low), value), "bootstrap")
+    low = value - float(np.quantile(chance, 0.5 + level / 2))
+    high = 2 * value - float(np.quantile(drawn, 0.5 - level / 2))
+    return Interval(max(low, 0.0), max(high, value), "bootstrap")
 
 
 def draw_counts(
@@ -284,8 +324,20 @@ def draw_counts(
     return np.asarray(generator.poisson(rate, size=(draws, len(weight))) * scale, dtype=np.float64)
 
 
+class Drawn(NamedTuple):
+    """Values of a metric over the groups, and resampled ones (draws x groups, NaN where undefined)."""
+
+    values: NDArray[np.float64]
+    drawn: NDArray[np.float64]
+
+
 def range_interval(values: NDArray[np.float64], drawn: NDArray[np.float64], level: float) -> Interval:
-    """Return limits of highest - lowest over three or more groups.
+    """Return limits of highest - lowest over the groups; see `joint_range_interval`."""
+    return joint_range_interval([Drawn(values, drawn)], level, "highest")
+
+
+def joint_range_interval(parts: Sequence[Drawn], level: float, how: str) -> Interval:
+    """Return limits of the highest (or the mean) of the ranges of several metrics over the same groups.
 
     The resampled range is larger than the observed one on average, most of all when the groups
     are alike. So the upper limit is its percentile, the lower limit is reflected about the
@@ -295,42 +347,63 @@ def range_interval(values: NDArray[np.float64], drawn: NDArray[np.float64], leve
 
     Parameters
     ----------
-    values : array of shape (groups,)
-        Observed values, all defined.
-    drawn : array of shape (draws, groups)
-        Resampled values; NaN where a draw left a group undefined.
+    parts : sequence of Drawn
+        One per metric, drawn together.
     level : float
+    how : str
+        "highest" or "mean".
     """
     import numpy as np
 
-    observed = float(values.max() - values.min())
-    usable = drawn[~np.isnan(drawn).all(axis=1)]
-    if not len(usable):
+    combine = np.max if how == "highest" else np.mean
+    observed = float(combine([part.values.max() - part.values.min() for part in parts]))
+    usable = _usable(parts)
+    if not usable.any():
         return Interval(0.0, math.inf, "bootstrap")
-    ranges = np.nanmax(usable, axis=1) - np.nanmin(usable, axis=1)
-    centred = usable - values
-    alike = np.nanmax(centred, axis=1) - np.nanmin(centred, axis=1)
+    ranges = combine([_spread(part.drawn[usable]) for part in parts], axis=0)
+    alike = combine([_spread(part.drawn[usable] - part.values) for part in parts], axis=0)
     high = float(np.quantile(ranges, 0.5 + level / 2))
     low = 2 * observed - high if observed > float(np.quantile(alike, level)) else 0.0
     return Interval(min(max(low, 0.0), observed), max(high, observed), "bootstrap")
 
 
-def range_ratio_interval(values: NDArray[np.float64], drawn: NDArray[np.float64], level: float) -> Interval:
-    """Return limits of lowest / highest over three or more groups, as `range_interval` of logs.
+def _usable(parts: Sequence[Drawn]) -> NDArray[np.bool_]:
+    """Return the draws in which every metric is defined for some group."""
+    import numpy as np
 
-    Values are not negative and the highest is above 0.
+    return np.asarray(np.all([~np.isnan(part.drawn).all(axis=1) for part in parts], axis=0))
+
+
+def _spread(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    import numpy as np
+
+    return np.asarray(np.fmax.reduce(drawn, axis=1) - np.fmin.reduce(drawn, axis=1))
+
+
+def range_ratio_interval(values: NDArray[np.float64], drawn: NDArray[np.float64], level: float) -> Interval:
+    """Return limits of lowest / highest over the groups; see `joint_ratio_interval`."""
+    return joint_ratio_interval([Drawn(values, drawn)], level)
+
+
+def joint_ratio_interval(parts: Sequence[Drawn], level: float) -> Interval:
+    """Return limits of the smallest ratio lowest / highest of several metrics, as `joint_range_interval` of logs.
+
+    Values are not negative and the highest of every metric is above 0.
     """
     import numpy as np
 
-    observed = float(values.min() / values.max())
-    usable = drawn[~np.isnan(drawn).all(axis=1)]
-    usable = np.maximum(usable[np.nanmax(usable, axis=1) > 0], 0.0) if len(usable) else usable
-    if not len(usable) or observed == 0:
+    observed = min(float(part.values.min() / part.values.max()) for part in parts)
+    usable = _usable(parts)
+    for part in parts:
+        usable &= np.fmax.reduce(np.nan_to_num(part.drawn), axis=1) > 0
+    if not usable.any() or observed == 0:
         return Interval(0.0, 1.0, "bootstrap")
-    ratios = np.nanmin(usable, axis=1) / np.nanmax(usable, axis=1)
+    chosen = [Drawn(part.values, np.maximum(part.drawn[usable], 0.0)) for part in parts]
+    ratios = np.min(
+        [np.fmin.reduce(part.drawn, axis=1) / np.fmax.reduce(part.drawn, axis=1) for part in chosen], axis=0
+    )
     with np.errstate(divide="ignore"):
-        centred = np.log(usable) - np.log(values)
-    alike = np.nanmax(centred, axis=1) - np.nanmin(centred, axis=1)
+        alike = np.max([_spread(np.log(part.drawn) - np.log(part.values)) for part in chosen], axis=0)
     low = float(np.quantile(ratios, 0.5 - level / 2))
     limit = float(np.quantile(alike, level, method="higher"))
     is_apart = -math.log(observed) > limit

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from audits.bias.disparities import DISPARITIES, REFERENCE_DIFFERENCES, REFERENCE_RATIOS
+from audits.bias.disparities import DISPARITIES, REFERENCE_DIFFERENCES, REFERENCE_RATIOS, DisparityDefinition
 from audits.bias.frame import Frame
 from audits.bias.groupings import evaluate_draws
 from audits.bias.results import Estimate, Group, Spread
 from audits.bias.tallies import Settings
 from audits.intervals import (
     Bounded,
+    Drawn,
     Interval,
-    add,
     divide_bounded,
-    draw_calibration,
     fold_difference,
     fold_ratio,
+    joint_range_interval,
+    joint_ratio_interval,
     katz_log,
     range_interval,
     range_ratio_interval,
     subtract,
+    subtract_limits,
 )
 from audits.metrics import METRICS, SHARES, Counts
 from audits.populations import name_group
@@ -34,10 +37,19 @@ if TYPE_CHECKING:
 FAIRLEARN_ZEROS = ("tpr", "fnr", "fpr", "tnr", "precision")
 """Metrics that fairlearn and scikit-learn take as 0 where the denominator is empty."""
 
+LEANING = "calibration_error"
+"""A metric that chance alone makes larger, in small groups more than in large ones."""
 ONE_GROUP = "only one group: nothing to compare"
 BY_DEFINITION = "by definition"
 
 Draw = Callable[[], "NDArray[np.float64]"]
+
+
+def _is_still(part: Drawn) -> bool:
+    """Tell whether some group does not vary in the draws: nobody or everybody of it is counted."""
+    import numpy as np
+
+    return bool((np.nanmax(part.drawn, axis=0) == np.nanmin(part.drawn, axis=0)).any())
 
 
 class Comparer:
@@ -84,17 +96,54 @@ class Comparer:
                 continue
             parts = [spread[metric] for metric in definition.needs]
             if definition.kind == "ratio":
-                disparities[name] = combine([part.ratio for part in parts], "lowest")
-            elif definition.kind == "difference":
-                disparities[name] = self._combine_differences(definition.needs, [part.difference for part in parts])
+                estimate = combine([part.ratio for part in parts], "lowest")
             elif definition.kind == "highest":
-                disparities[name] = self._find_worst(definition.needs[0])
+                estimate = self._find_worst(definition.needs[0])
             else:
-                disparities[name] = combine([part.difference for part in parts], "mean")
+                how = "mean" if definition.kind == "mean difference" else "highest"
+                estimate = combine([part.difference for part in parts], how)
+            disparities[name] = self._bound_together(definition, estimate, spread) if len(parts) > 1 else estimate
         return spread, disparities
 
-    def _combine_differences(self, names: Sequence[str], parts: Sequence[Estimate]) -> Estimate:
-        return combine(parts, "highest")
+    def _bound_together(
+        self, definition: DisparityDefinition, estimate: Estimate, spread: Mapping[str, Spread]
+    ) -> Estimate:
+        """Give an estimate of several metrics its limits from draws in which they vary together.
+
+        Each metric's own limits hold for it alone; the highest of several is more often large by
+        chance. Where a metric does not vary at all in the draws, its closed form still counts.
+        """
+        import numpy as np
+
+        if estimate.value is None:
+            return estimate
+        is_ratio = definition.kind == "ratio"
+        parts, limits = [], []
+        for name in definition.needs:
+            part = spread[name].ratio if is_ratio else spread[name].difference
+            groups = [group for group in self._groups if group.estimates[name].value is not None]
+            if part.value is None or len(groups) < 2:
+                continue
+            if part.low is None or part.high is None:
+                return replace(estimate, low=None, high=None, method=None)
+            known = [Bounded(_value(group, name), 0.0, 0.0) for group in groups]
+            values = np.array([bound.value for bound in known])
+            parts.append(Drawn(values, self._draw_metric(name, groups, known)))
+            limits.append((part.low, part.high))
+        if not parts:
+            return estimate
+        how = "mean" if definition.kind == "mean difference" else "highest"
+        level = self._settings.level
+        found = joint_ratio_interval(parts, level) if is_ratio else joint_range_interval(parts, level, how)
+        still = [limit for part, limit in zip(parts, limits, strict=True) if _is_still(part)]
+        low, high = found.low, found.high
+        if is_ratio:
+            low = min([low, *(limit[0] for limit in still)])
+            high = min(high, 1.0) if not still else max(high, min(limit[1] for limit in limits))
+        else:
+            high = max([high, *(limit[1] if how == "highest" else high for limit in still)])
+            low = 0.0 if still and how == "mean" else min(low, max(limit[0] for limit in limits))
+        return replace(estimate, low=min(low, estimate.value), high=max(high, estimate.value), method="bootstrap")
 
     def _find_worst(self, name: str) -> Estimate:
         """Return the highest value of any group with limits that hold for whichever group it is."""
@@ -118,7 +167,9 @@ class Comparer:
         reason = self._find_reason(name)
         lowest, highest = min(values), max(values)
         difference = ratio = None
-        if len(defined) > 2 or (len(defined) == 2 and self._draws_pair(name)):
+        if name == LEANING and len(defined) > 1:
+            difference, ratio = self._compare_leaning(name, defined)
+        elif len(defined) > 2 or (len(defined) == 2 and self._draws_pair(name)):
             difference, ratio = self._compare_many(name, defined)
         elif len(defined) == 2:
             difference, ratio = self._compare_pair(name, defined)
@@ -128,6 +179,23 @@ class Comparer:
         return Spread(
             lowest, highest, bound_estimate(float(self._frame.difference[name]), difference, reason), ratio_estimate
         )
+
+    def _compare_leaning(self, name: str, groups: Sequence[Group]) -> tuple[Interval | None, Interval | None]:
+        """Return limits that hold wherever those of all groups do: chance alone makes the metric larger."""
+        bounds = [_bound(group, name) for group in groups]
+        known = [bound for bound in bounds if bound is not None]
+        if len(known) < len(groups):
+            return None, None
+        least, most = (pick(known, key=lambda bound: bound.value) for pick in (min, max))
+        low = max(bound.low for bound in known) - min(bound.high for bound in known)
+        high = max(bound.high for bound in known) - min(bound.low for bound in known)
+        value = most.value - least.value
+        difference = Interval(min(max(low, 0.0), value), max(high, value), "limits of all groups")
+        smallest, largest = (pick(bound.low for bound in known) for pick in (min, max))
+        ratio_low = smallest / max(bound.high for bound in known) if smallest > 0 else 0.0
+        ratio_high = min(min(bound.high for bound in known) / largest, 1.0) if largest > 0 else 1.0
+        ratio = least.value / most.value if most.value > 0 else 0.0
+        return difference, Interval(min(ratio_low, ratio), max(ratio_high, ratio), "limits of all groups")
 
     def _draws_pair(self, name: str) -> bool:
         """Tell whether two groups are compared by draws, because they are not independent."""
@@ -214,17 +282,9 @@ class Comparer:
         """Draw each group's value from its own interval: scores and errors are not in the cells."""
         import numpy as np
 
-        draws, seed = self._settings.draws, self._settings.random_state
-        if name == "calibration_error":
-            columns = [
-                draw_calibration(group.scores.bins, draws=draws, random_state=seed + place)
-                for place, group in enumerate(groups)
-                if group.scores is not None and group.scores.bins is not None
-            ]
-            return np.stack(columns, axis=1)
-        generator = np.random.default_rng(seed)
-        normal = generator.standard_normal((draws, len(bounds)))
-        if all(group.estimates[name].method == "normal-log" for group in groups):
+        generator = np.random.default_rng(self._settings.random_state)
+        normal = generator.standard_normal((self._settings.draws, len(bounds)))
+        if all(group.estimates[name].method == "student-log" for group in groups):
             with np.errstate(divide="ignore"):
                 centre = np.log([bound.value for bound in bounds])
                 wide = np.log([max(bound.high, 1e-300) for bound in bounds])
@@ -262,7 +322,7 @@ class Comparer:
         if self._draws_pair(name):
             drawn = self._draw_metric(name, (group, base), (first, second))
             return bound_estimate(value, percentiles(drawn[:, 0] - drawn[:, 1], value, self._settings.level), reason)
-        low, high, method = subtract(first, second)
+        low, high, method = (subtract_limits if name == LEANING else subtract)(first, second)
         return Estimate(value, low, high, method, reason)
 
     def _over(self, group: Group, base: Group, name: str, is_base: bool, reason: str | None) -> Estimate:
@@ -330,7 +390,7 @@ def _ratio_gap(lowest: float, highest: float) -> str:
 
 
 def combine(parts: Sequence[Estimate], how: str) -> Estimate:
-    """Return one estimate from those of several metrics (equalized odds: TPR and FPR).
+    """Return one value from those of several metrics (equalized odds: TPR and FPR), without limits.
 
     A ratio that is undefined is passed over; a difference that is undefined leaves the whole
     undefined. The reasons of all parts are kept.
@@ -339,32 +399,12 @@ def combine(parts: Sequence[Estimate], how: str) -> Estimate:
         return parts[0]
     reasons = dict.fromkeys(part.reason for part in parts if part.reason)
     reason = "; ".join(reasons) or None
-    defined = [part for part in parts if part.value is not None]
-    if not defined or (len(defined) < len(parts) and how != "lowest"):
+    values = [part.value for part in parts if part.value is not None]
+    if not values or (len(values) < len(parts) and how != "lowest"):
         return Estimate(None, reason=reason)
     if how == "mean":
-        return _average(defined, reason)
-    choose = max if how == "highest" else min
-    value = choose(part.value for part in defined if part.value is not None)
-    lows = [part.low for part in defined]
-    highs = [part.high for part in defined]
-    if None in lows or None in highs:
-        return Estimate(value, reason=reason)
-    low = choose(low for low in lows if low is not None)
-    high = choose(high for high in highs if high is not None)
-    return Estimate(value, low, high, defined[0].method, reason)
-
-
-def _average(parts: Sequence[Estimate], reason: str | None) -> Estimate:
-    """Return the mean of two independent estimates (they are about different rows)."""
-    bounds = []
-    for part in parts:
-        if part.value is None or part.low is None or part.high is None:
-            value = math.fsum(part.value or 0.0 for part in parts) / len(parts)
-            return Estimate(value, reason=reason)
-        bounds.append(Bounded(part.value / 2, part.low / 2, part.high / 2))
-    low, high, _ = add(bounds[0], bounds[1])
-    return Estimate(bounds[0].value + bounds[1].value, max(low, 0.0), high, "mover", reason)
+        return Estimate(math.fsum(values) / len(values), reason=reason)
+    return Estimate(max(values) if how == "highest" else min(values), reason=reason)
 
 
 def divide_groups(name: str, group: Group, base: Group, z: float) -> Interval | None:

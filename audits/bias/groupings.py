@@ -18,6 +18,7 @@ from audits.intervals import (
     Interval,
     add,
     calibration_interval,
+    logit_interval,
     mean_interval,
     positive_interval,
     rank_share,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+FEWEST_RANKED = 10
+"""Positive and negative rows below which the variance of an AUC is not estimated but bounded."""
 CLUSTERS_UNKNOWN = "the interval does not know that rows belong together in clusters"
 
 
@@ -169,8 +172,9 @@ def _bound_score(name: str, value: float, scores: ScoreSummary | None, settings:
     if scores is None:
         return None
     if name == "auc":
-        if not scores.auc_variance > 0:
-            return rank_share(value, scores.effective_positives, scores.effective_negatives, settings.z)
+        smaller = min(scores.effective_positives, scores.effective_negatives)
+        if 0 < value < 1 and scores.auc_variance > 0 and smaller >= FEWEST_RANKED:
+            return logit_interval(value, scores.auc_variance, smaller, settings.z)
         return rank_share(value, scores.effective_positives, scores.effective_negatives, settings.z)
     if name == "mean_score":
         return mean_interval(value, scores.variance, scores.effective, settings.z)

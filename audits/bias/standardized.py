@@ -1,8 +1,8 @@
 """Standardized mean differences: how far a group is from a base, in standard deviations.
 
-Cohen's d with the standard deviation within the two groups, pooled by their rows; limits by the
-usual large-sample variance (Hedges and Olkin, Statistical Methods for Meta-Analysis, 1985, ch. 5).
-For selection the values are 0 and 1.
+Cohen's d with the standard deviation within the two groups, pooled by their rows (Hedges and Olkin,
+Statistical Methods for Meta-Analysis, 1985, ch. 5); limits by the delta method, with the moments of
+the normal law for scores and those of 0 and 1 for selection.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ from audits.counting.scores import effective_size
 
 
 class _Moments(NamedTuple):
+    """Of one row: mean, variance, variance of the squared deviation, its covariance with the value."""
+
     mean: float
     variance: float
     size: float
+    of_square: float
+    of_both: float
 
 
 def standardize(
@@ -56,13 +60,16 @@ def _read_selection(group: Group) -> _Moments | None:
     if not total:
         return None
     rate = (group.weights.tp + group.weights.fp) / total
-    return _Moments(rate, rate * (1 - rate), effective_size(total, math.fsum(group.squares)))
+    variance, lean = rate * (1 - rate), 1 - 2 * rate
+    size = effective_size(total, math.fsum(group.squares))
+    return _Moments(rate, variance, size, lean * lean * variance, lean * variance)
 
 
 def _read_scores(group: Group) -> _Moments | None:
     if group.scores is None or math.isnan(group.scores.mean):
         return None
-    return _Moments(group.scores.mean, group.scores.variance, group.scores.effective)
+    variance = group.scores.variance
+    return _Moments(group.scores.mean, variance, group.scores.effective, 2 * variance * variance, 0.0)
 
 
 def _compare(first: _Moments | None, second: _Moments | None, is_base: bool, reason: str | None, z: float) -> Estimate:
@@ -75,10 +82,14 @@ def _compare(first: _Moments | None, second: _Moments | None, is_base: bool, rea
     if not pooled > 0:
         return Estimate(None, reason="undefined: nothing varies within the two groups")
     value = (first.mean - second.mean) / math.sqrt(pooled)
-    # The variance of each mean in pooled standard deviations, and that of the pooled deviation.
-    variance = (first.variance / first.size + second.variance / second.size) / pooled + value * value / (2 * sizes)
+    variance = 0.0
+    for part, sign in ((first, 1), (second, -1)):
+        by_mean = sign / math.sqrt(pooled)
+        by_spread = -value * part.size / sizes / (2 * pooled)
+        of_one = by_mean**2 * part.variance + by_spread**2 * part.of_square + 2 * by_mean * by_spread * part.of_both
+        variance += of_one / part.size
     half = z * math.sqrt(variance)
-    return Estimate(value, value - half, value + half, "large sample", reason)
+    return Estimate(value, value - half, value + half, "delta", reason)
 
 
 _KINDS: Mapping[str, tuple[Callable[[Group], _Moments | None], str]] = MappingProxyType(
