@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from audits.metrics import divide
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 MAXIMUM_THRESHOLDS = 2_000
 GRID = 1_000
 """Steps of the grid on which hulls are read, as in fairlearn (`grid_size`)."""
+MAXIMUM_WINDOWS = 2 * MAXIMUM_THRESHOLDS
+"""Windows of rates tried per bound: enough for every rate of two groups."""
 ODDS_STEPS = 60
 """Lowest TPR and FPR tried on a grid of so many steps, where both are bound at once."""
 SLACK = 1e-12
@@ -61,10 +64,38 @@ class Curve:
         """Return the weight of the group."""
         return self.positives + self.negatives
 
-    @property
+    @cached_property
     def right(self) -> NDArray[np.float64]:
         """Return the weight of the rows decided rightly."""
         return self.tp + (self.negatives - self.fp)
+
+    @cached_property
+    def best_of_runs(self) -> list[NDArray[np.int64]]:
+        """Return the place of the largest value of `right` in every run of 1, 2, 4, 8... places."""
+        import numpy as np
+
+        values = self.right
+        table = [np.arange(values.size)]
+        width = 1
+        while 2 * width <= values.size:
+            size = values.size - 2 * width + 1
+            left, right = table[-1][:size], table[-1][width : width + size]
+            table.append(np.where(values[left] >= values[right], left, right))
+            width *= 2
+        return table
+
+    def hull(self, name: str) -> NDArray[np.int64]:
+        """Return the places on the upper hull of accuracy over a rate; of TPR over FPR for "odds"."""
+        if name not in self._hulls:
+            if name == "odds":
+                self._hulls[name] = _find_hull(self.rate("fpr"), self.rate("tpr"))
+            else:
+                self._hulls[name] = _find_hull(self.rate(name), self.right / self.weight)
+        return self._hulls[name]
+
+    @cached_property
+    def _hulls(self) -> dict[str, NDArray[np.int64]]:
+        return {}
 
     def has(self, name: str) -> bool:
         """Tell whether selection_rate, tpr or fpr is defined in this group."""
@@ -207,8 +238,8 @@ def choose_per_group(
 
     All groups' rates must lie in one window [lowest, lowest + bound], or [lowest, lowest / bound]
     for a ratio. Rates do not fall along a curve, so that a window is a range of places, whose most
-    accurate place is looked up. With one rate the lowest ends of windows are the rates that occur;
-    with two they are on a grid.
+    accurate place is looked up. With one rate the lowest ends of windows are the rates that occur
+    (at even steps, of more than `MAXIMUM_WINDOWS`); with two they are on a grid.
     """
     import numpy as np
 
@@ -227,7 +258,7 @@ def choose_per_group(
                 rate = curve.rate(name)
                 first = np.maximum(first, np.searchsorted(rate, lows[:, place] - SLACK, side="left"))
                 end = np.minimum(end, np.searchsorted(rate, highs[:, place] + SLACK, side="right"))
-        chosen[:, number], value = _find_best(curve.right, first, end)
+        chosen[:, number], value = _find_best(curve, first, end)
         total += value
     if not len(lows) or not np.isfinite(total.max()):
         return None
@@ -242,34 +273,27 @@ def _list_windows(curves: Mapping[tuple[str, ...], Curve], names: Sequence[str])
 
     if len(names) == 1:
         rates = [curve.rate(names[0]) for curve in curves.values() if curve.has(names[0])]
-        return np.unique(np.concatenate(rates))[:, None] if rates else np.zeros((1, 1))
+        lows = np.unique(np.concatenate(rates)) if rates else np.zeros(1)
+        if lows.size > MAXIMUM_WINDOWS:
+            lows = lows[np.unique(np.linspace(0, lows.size - 1, MAXIMUM_WINDOWS).astype(int))]
+        return lows[:, None]
     steps = np.linspace(0, 1, ODDS_STEPS + 1)
     return np.stack([axis.ravel() for axis in np.meshgrid(steps, steps)], axis=1)
 
 
 def _find_best(
-    values: NDArray[np.float64], first: NDArray[np.int64], end: NDArray[np.int64]
+    curve: Curve, first: NDArray[np.int64], end: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return (place, value) of the largest value in each range [first, end); -inf for an empty one.
-
-    By a sparse table: the place of the largest value of every run of 1, 2, 4, 8... places.
-    """
+    """Return (place, weight decided rightly) of the best place in each range [first, end); -inf for an empty one."""
     import numpy as np
 
-    table = [np.arange(values.size)]
-    width = 1
-    while 2 * width <= values.size:
-        left, right = table[-1][:-width], table[-1][width:]
-        size = values.size - 2 * width + 1
-        left, right = left[:size], right[:size]
-        table.append(np.where(values[left] >= values[right], left, right))
-        width *= 2
+    values = curve.right
     length = end - first
     is_empty = length <= 0
     level = np.zeros(length.shape, dtype=np.int64)
     level[~is_empty] = np.floor(np.log2(length[~is_empty])).astype(np.int64)
     place = np.zeros(length.shape, dtype=np.int64)
-    for number, row in enumerate(table):
+    for number, row in enumerate(curve.best_of_runs):
         chosen = np.flatnonzero((level == number) & ~is_empty)
         left, right = row[first[chosen]], row[end[chosen] - (1 << number)]
         place[chosen] = np.where(values[left] >= values[right], left, right)
@@ -320,15 +344,13 @@ def _mix_rate(curves: Mapping[tuple[str, ...], Curve], name: str, bound: float) 
 
     grid = np.linspace(0, 1, GRID + 1)
     total = sum(curve.weight for curve in curves.values())
-    hulls, values = {}, []
-    for group, curve in curves.items():
-        rate = curve.rate(name)
-        accuracy = curve.right / curve.weight
-        hulls[group] = _find_hull(rate, accuracy)
-        values.append(np.interp(grid, rate[hulls[group]], accuracy[hulls[group]]) * curve.weight / total)
+    values = []
+    for curve in curves.values():
+        hull, accuracy = curve.hull(name), curve.right / curve.weight
+        values.append(np.interp(grid, curve.rate(name)[hull], accuracy[hull]) * curve.weight / total)
     best = _find_window(np.array(values), int(bound * GRID + 1e-9))
     mixes = {
-        group: _mix_at(curve.rate(name), hulls[group], grid[place])
+        group: _mix_at(curve.rate(name), curve.hull(name), grid[place])
         for (group, curve), place in zip(curves.items(), best, strict=True)
     }
     accuracy_there = sum(float(row[place]) for row, place in zip(values, best, strict=True))
@@ -354,9 +376,8 @@ def _mix_odds(curves: Mapping[tuple[str, ...], Curve]) -> Mixture:
     import numpy as np
 
     grid = np.linspace(0, 1, GRID + 1)
-    hulls = {group: _find_hull(curve.rate("fpr"), curve.rate("tpr")) for group, curve in curves.items()}
     values = {
-        group: np.interp(grid, curve.rate("fpr")[hulls[group]], curve.rate("tpr")[hulls[group]])
+        group: np.interp(grid, curve.rate("fpr")[curve.hull("odds")], curve.rate("tpr")[curve.hull("odds")])
         for group, curve in curves.items()
     }
     lowest = np.min(list(values.values()), axis=0)
@@ -366,7 +387,7 @@ def _mix_odds(curves: Mapping[tuple[str, ...], Curve]) -> Mixture:
     best = int(np.argmax(accuracy))
     mixes = {}
     for group, curve in curves.items():
-        plain = _mix_at(curve.rate("fpr"), hulls[group], grid[best])
+        plain = _mix_at(curve.rate("fpr"), curve.hull("odds"), grid[best])
         height = float(values[group][best] - grid[best])
         ignore = float(values[group][best] - lowest[best]) / height if height else 0.0
         mixes[group] = plain._replace(ignore=ignore, constant=float(grid[best]))
@@ -377,11 +398,13 @@ def _find_hull(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.int
     """Return the places on the upper hull, from left to right (Andrew's monotone chain)."""
     import numpy as np
 
+    across, up = x.tolist(), y.tolist()
     hull: list[int] = []
     for place in np.lexsort((y, x)).tolist():
         while len(hull) >= 2:
             middle, left = hull[-1], hull[-2]
-            if (y[middle] - y[left]) * (x[place] - x[left]) > (y[place] - y[left]) * (x[middle] - x[left]):
+            rise, run = up[place] - up[left], across[place] - across[left]
+            if (up[middle] - up[left]) * run > rise * (across[middle] - across[left]):
                 break
             hull.pop()
         hull.append(place)
