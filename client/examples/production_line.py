@@ -7,6 +7,12 @@
     export COUNTERSIGN_TOKEN=csn_...               # scopes: read and submit
     python production_line.py --submit             # registers the version, submits, has it audited with criteria
 
+The training is written down, so that anybody can run it again and compare; with --submit and --version the portal does:
+
+    countersign record --metrics production-line/plain/metrics.json --output production-line/plain/model.json \\
+        --absolute accuracy=0.005 --seed 20 -- python production_line.py
+    countersign reproduce countersign-training.json
+
 Parts pass under two cameras; a model reads the digit stamped on each and sends the part to the left box (0 to 4) or to
 the right one (5 to 9). The digits are those that come with scikit-learn, enlarged to the 32 by 32 pixels of a small
 camera; the second camera's parts are stamped with less ink. The conditions are graded and seeded: the same command
@@ -249,8 +255,10 @@ def write_parts(parts: Parts, path: Path) -> Path:
 
 
 def submit(portal: Client, project: Project, design: str, rows: PredictionRows, folder: Path) -> Evaluation:
-    """Submit the predictions under conditions and have them audited."""
+    """Submit the metrics and the predictions under conditions, and have these audited."""
     version = register_candidate(portal, project, describe_the_model(portal, project), design, folder)
+    metrics = json.loads((folder / design / "metrics.json").read_text(encoding="utf-8"))
+    portal.submit_metrics(version, [{"name": name, "value": value} for name, value in metrics.items()], once=True)
     asked = submit_conditions(portal, version, rows, specify(rows), folder / design, once=True)[1]
     return portal.wait_for(asked)
 
@@ -270,7 +278,9 @@ def main() -> int:
     for role, parts in (("training", training), ("test", test)):
         write_parts(parts, given.folder / f"{role}.csv")
     rows = try_conditions(reader, test)
-    show(rows, console)
+    shares = show(rows, console)
+    metrics = given.folder / given.design / "metrics.json"
+    metrics.write_text(json.dumps({SHOWN: shares["none"]}) + "\n", encoding="utf-8")
     paths = write_files(rows, given.folder / given.design, specify(rows))
     console.print(*(str(path) for path in paths), sep="\n", markup=False, highlight=False)
     if not given.submit:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from audits.bias.audit import run_bias_audit
-from countersign import Client
+from countersign import Client, digest_file
+from countersign.cli import main
 from tests.client.conftest import Office
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +75,24 @@ def test_same_command_gives_the_same_predictions(written: Path, tmp_path: Path) 
         assert (tmp_path / "plain" / name).read_bytes() == (written / "plain" / name).read_bytes()
 
 
+def test_training_is_recorded_and_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder of its own, as the docstring of the example says."""
+    folder = tmp_path / "examples"
+    shutil.copytree(SCRIPT.parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "client"))
+    run(Path("production-line"))
+    line = Path("production-line") / "plain"
+    given = ["--metrics", line / "metrics.json", "--output", line / "model.json", "--absolute", "accuracy=0.005"]
+    given += ["--variable", "PYTHONPATH", "--", sys.executable, "production_line.py"]
+    recorded = CliRunner().invoke(main, ["record", *(str(word) for word in given)])
+    again = CliRunner().invoke(main, ["reproduce", "countersign-training.json", "--out", "report.json"])
+
+    assert (recorded.exit_code, again.exit_code) == (0, 0), recorded.output + again.output
+    (output,) = json.loads(Path("report.json").read_text())["runs"][0]["outputs"]
+    assert output["digest"] == digest_file(line / "model.json")
+
+
 def test_submitted_to_a_portal_its_criteria_are_judged(office: Office, cleo: Client, tmp_path: Path) -> None:
     known = {"COUNTERSIGN_URL": office.url, "COUNTERSIGN_TOKEN": office.token("cleo")}
     told = run(tmp_path, "--submit", "--project", office.project.name, **known)
@@ -83,6 +104,9 @@ def test_submitted_to_a_portal_its_criteria_are_judged(office: Office, cleo: Cli
     assert len(statuses) == 7
     assert [status for title, status in statuses.items() if "shift:2" in title] == ["NOT_MET"]
     assert [status for title, status in statuses.items() if "motion_blur:2" in title] == ["MET"]
+    # The claimed accuracy is the one that the audit measured on the undisturbed images.
+    claims = [item.status for item in cleo.gate(version).findings if item.key.startswith("claim:")]
+    assert claims == ["MET"]
     # Started again it goes on where it stopped: nothing is submitted twice.
     run(tmp_path, "--submit", "--project", office.project.name, **known)
     assert len(cleo.versions(model)) == 1
