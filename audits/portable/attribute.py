@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from audits.errors import BadInput
 from audits.portable.coalitions import MOST_PLAYERS, explain_predictions
 from audits.portable.columns import transform
 from audits.portable.document import AdditiveModel, LinearModel, PortableModel
-from audits.portable.predict import Predictions, check_missing, finish, look_up, predict, predict_margins
+from audits.portable.permutations import estimate_predictions
+from audits.portable.predict import Predictions, check_missing, finish, look_up, predict_margins
 from audits.portable.tree_shap import Attribution, explain_trees
 from audits.portable.trees import TreeEnsemble
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None]
 
 MAXIMUM_BACKGROUND = 10_000
-PERMUTATION_BACKGROUND = 100
-PERMUTATION_ROWS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +148,16 @@ def explain_rows(
     background = transform(model.columns, question.background)
     check_missing(model, background)
     if method == "permutations":
-        return _permute(model, question, inputs, progress)
+        return estimate_predictions(
+            model,
+            inputs,
+            question.background,
+            question.player_of,
+            question.place,
+            players=question.players,
+            seed=question.seed,
+            progress=progress,
+        )
     parts = split_margins(model, question, table)
     absent = split_margins(model, question, background)
     if method == "closed form":
@@ -215,32 +223,3 @@ def find_outputs(
     chosen = predictions.margins[question.output] if question.on_margin else predictions.outputs[question.place]
     found: NDArray[np.float64] = chosen
     return found
-
-
-def _permute(
-    model: PortableModel, question: Question, inputs: NDArray[np.float64], progress: Progress | None
-) -> Attribution:
-    """Return values estimated by shap from seeded permutations of the players, there and back."""
-    import numpy as np
-    import shap
-
-    if question.players != len(model.inputs) or question.background is None:
-        raise BadInput("predictions of this model are explained by its inputs", column="features")
-    if inputs.shape[1] > PERMUTATION_ROWS:
-        raise BadInput(f"predictions of this model are explained for at most {PERMUTATION_ROWS} rows", column="rows")
-    generator = np.random.default_rng(question.seed)
-    count = question.background.shape[1]
-    chosen = np.sort(generator.choice(count, min(count, PERMUTATION_BACKGROUND), replace=False))
-
-    def answer(rows: Any) -> Any:
-        return predict(model, np.ascontiguousarray(np.asarray(rows, dtype=np.float64).T)).outputs[question.place]
-
-    masker = shap.maskers.Independent(question.background[:, chosen].T, max_samples=len(chosen))
-    explainer = shap.PermutationExplainer(answer, masker, seed=question.seed)
-    values = []
-    for row in range(inputs.shape[1]):
-        found = explainer(inputs[:, row : row + 1].T, max_evals=10 * (2 * question.players + 1), silent=True)
-        values.append(found.values[0])
-        if progress:
-            progress((row + 1) / inputs.shape[1])
-    return Attribution(float(np.mean(answer(question.background[:, chosen].T))), np.array(values).T)

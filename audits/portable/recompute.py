@@ -20,15 +20,14 @@ from audits.explanations.results import Explanation
 from audits.explanations.spec import MAXIMUM_FEATURES, ExplanationSpec
 from audits.explanations.wishes import Wishes
 from audits.intervals import find_z
+from audits.portable import coalitions, permutations
 from audits.portable.attribute import (
-    PERMUTATION_ROWS,
     Question,
     ask,
     choose_method,
     explain_rows,
     find_outputs,
 )
-from audits.portable.coalitions import count_affordable
 from audits.portable.columns import transform
 from audits.portable.document import PortableModel, read_document
 from audits.portable.interactions import find_interactions
@@ -226,10 +225,12 @@ def _draw(total: int, count: int, seed: int) -> NDArray[np.int64]:
 def _count_affordable(model: PortableModel, question: Question) -> int:
     """Return how many rows the way of computing allows."""
     method = choose_method(model, question)
+    if question.background is None:
+        return 1 << 62
     if method == "permutations":
-        return PERMUTATION_ROWS
-    if method == "all coalitions" and question.background is not None:
-        return count_affordable(question.players, question.background.shape[1], len(model.outputs))
+        return permutations.count_affordable(model, question.players, question.background.shape[1])
+    if method == "all coalitions":
+        return coalitions.count_affordable(question.players, question.background.shape[1], len(model.outputs))
     return 1 << 62
 
 

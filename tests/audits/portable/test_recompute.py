@@ -19,6 +19,7 @@ from audits.errors import BadInput
 from audits.portable.recompute import run_recomputed_explanation
 from countersign.export import describe_additive, export_model
 from tests.audits.portable.samples import FEATURES, fit, make_rows
+from tests.audits.portable.test_tree_shap import shapley
 
 COUNT = 400
 
@@ -220,14 +221,33 @@ def test_probabilities_are_explained_by_all_coalitions(tmp_path: Path) -> None:
     assert other["importance"][0]["mean"] == pytest.approx(-result["importance"][0]["mean"], abs=1e-12)
 
 
-def test_probabilities_of_trees_are_estimated_by_permutations(tmp_path: Path) -> None:
-    frame = make_frame(rows=12)
-    train = make_rows(1)[:, :3]
-    model = GradientBoostingClassifier(n_estimators=5).fit(train, (train[:, 0] > 0).astype(int))
-    paths = write_case(tmp_path, model, frame, export_model(model, feature_names=["a", "b", "c"]))
+@pytest.mark.parametrize("players", [3, 6])
+def test_probabilities_of_trees_are_estimated_by_orders(tmp_path: Path, players: int) -> None:
+    """Exactly for three players; for six the sum over all coalitions is met within the noise of six orders."""
+    frame, names = make_frame(rows=40), list(FEATURES[:players])
+    train = make_rows(1)[:, :players]
+    model = GradientBoostingClassifier(n_estimators=8).fit(train, (train[:, 0] + train[:, 1] > 0).astype(int))
+    paths = write_case(tmp_path, model, frame, export_model(model, feature_names=names))
     result = run_recomputed_explanation(paths, {**SPEC, "explained": "prediction"})
     assert result["recomputation"]["method"] == "permutations"
-    assert result["additive_rows"] == 12
+    assert result["additive_rows"] == 40
+    background = frame[names].to_numpy()
+    row = background[frame["id"].tolist().index(result["local"][0]["id"])]
+
+    def value(present: set[int]) -> float:
+        mixed = background.copy()
+        mixed[:, sorted(present)] = row[sorted(present)]
+        return float(model.predict_proba(mixed)[:, 1].mean())
+
+    wanted, _ = shapley(value, players)
+    found = {name: contribution for name, contribution, _ in _list(result["local"][0])}
+    allowed = 1e-12 if players == 3 else 0.02
+    assert [found[name] for name in names] == pytest.approx(list(wanted), abs=allowed)
+    assert max(map(abs, wanted)) > 0.1
+
+
+def _list(local: dict[str, Any]) -> list[tuple[str, float, Any]]:
+    return [(part["feature"], part["shap"], part["value"]) for part in local["contributions"]]
 
 
 def test_additive_models_are_explained_in_closed_form(tmp_path: Path) -> None:
