@@ -10,17 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from audits.bias.thresholds import (
-    SLACK,
-    Choice,
-    Curve,
-    Mix,
-    Mixture,
-    choose_per_group,
-    mix,
-    move_all,
-    weigh_places,
-)
+from audits.bias.mixtures import Mix, Mixture, mix
+from audits.bias.thresholds import SLACK, Choice, Curve, choose_per_group, move_all, weigh_places
 from audits.populations import name_group
 from audits.spec import Criterion
 

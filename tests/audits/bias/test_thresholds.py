@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
+from audits.bias.mixtures import mix
 from audits.bias.thresholds import (
     Curve,
     choose_common,
     choose_per_group,
     draw_curves,
-    mix,
     move_all,
     weigh_places,
 )
