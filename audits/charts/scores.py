@@ -142,7 +142,7 @@ def _lay_out_curves(
     """Return one line per group over the unit square, with the diagonal."""
     colours = THEMES[theme]
     palette = [colours.main, colours.contrast, colours.ink, colours.soft_ink, colours.high, colours.contrast]
-    legend = {"title": None, "orient": "bottom", "columns": 2, "symbolSize": 70 if points else 400}
+    legend = {"title": None, "orient": "bottom", "columns": 2, **_symbol(points)}
     domain = list(names)
     count = len(domain)
     dash = {
@@ -189,6 +189,11 @@ def _lay_out_curves(
             }
         )
     return {"width": SIDE, "height": SIDE, "data": {"values": list(values)}, "layer": layers}
+
+
+def _symbol(points: bool) -> Spec:
+    """Return how a group stands in the legend: by its point, or by a piece of its line."""
+    return {"symbolSize": 70} if points else {"symbolType": "stroke", "symbolSize": 400}
 
 
 def _share_axis(field: str, title: str) -> Spec:

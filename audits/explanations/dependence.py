@@ -1,9 +1,9 @@
 """How a feature's value moves its SHAP value, and with which other feature that changes.
 
-The curve is the mean SHAP value in bins of equal counts. What the curve leaves over is looked at
-beside every other feature: the share of its variance that lies between bins of that feature is
-how much the two seem to act together. Exact interaction values need the model; this reads only
-the attributions, and says so (`RESIDUAL`).
+The curve is the mean SHAP value in bins of equal counts. What a line through each bin leaves over
+is looked at beside every other feature: what part of the SHAP value's variance lies between bins of
+that feature is how much the two seem to act together. An additive model leaves nothing over. Exact
+interaction values need the model; this reads only the attributions, and says so (`RESIDUAL`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CURVE_BINS = 12
 PAIR_BINS = 5
 SAMPLE_ROWS = 300
 FEWEST_ROWS = 30
-RESIDUAL = "share of the variance left by one feature's curve that lies between bins of the other"
+RESIDUAL = "share of a feature's SHAP variance that its own value leaves over and the other's explains"
 
 
 def find_dependence(
@@ -81,10 +81,11 @@ def find_pairs(attributions: Attributions, importance: Sequence[Importance]) -> 
 
 
 def measure_pair(attributions: Attributions, feature: str, other: str) -> float | None:
-    """Return how much of what a feature's own curve leaves over lies between bins of another, 0 to 1.
+    """Return the share of a feature's SHAP variance that its own value leaves over and another's explains, 0 to 1.
 
-    The share is corrected for what chance gives (omega squared); None without enough rows or where
-    nothing is left over.
+    Left over is what a straight line through each bin of the own value misses. The share is corrected
+    for what chance gives (omega squared); None without enough rows or where the SHAP value does not
+    vary.
     """
     import numpy as np
 
@@ -95,10 +96,13 @@ def measure_pair(attributions: Attributions, feature: str, other: str) -> float 
         return None
     shap, own, its = shap[known], own[known], its[known]
     bins = bin_evenly(own, CURVE_BINS)
-    left = shap - (np.bincount(bins, shap) / np.bincount(bins))[bins]
+    left = _straighten(shap, own, bins)
+    everything = float(((shap - shap.mean()) ** 2).sum())
     total = float((left**2).sum())
-    if total <= 1e-12 * float((shap**2).sum()):
+    if everything <= 1e-12 * float((shap**2).sum()) or not everything:
         return None
+    if total <= 1e-12 * everything:
+        return 0.0
     cells = bins * PAIR_BINS + bin_evenly(its, PAIR_BINS)
     _, cells = np.unique(cells, return_inverse=True)
     count = np.bincount(cells)
@@ -108,7 +112,19 @@ def measure_pair(attributions: Attributions, feature: str, other: str) -> float 
     if freedom <= 0 or inside <= 0:
         return None
     noise = (total - between) / inside
-    return max(0.0, (between - freedom * noise) / (total + noise))
+    return min(1.0, max(0.0, (between - freedom * noise) / everything))
+
+
+def _straighten(shap: NDArray[np.float64], own: NDArray[np.float64], bins: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what a least-squares line through each bin leaves over."""
+    import numpy as np
+
+    count = np.bincount(bins)
+    mean, centre = np.bincount(bins, shap) / count, np.bincount(bins, own) / count
+    height, distance = shap - mean[bins], own - centre[bins]
+    spread = np.bincount(bins, distance**2)
+    slope = np.where(spread > 0, np.bincount(bins, distance * height) / np.where(spread > 0, spread, 1.0), 0.0)
+    return np.asarray(height - slope[bins] * distance)
 
 
 def bin_evenly(values: NDArray[np.float64], bins: int) -> NDArray[np.int64]:

@@ -166,7 +166,8 @@ def number(value: float | int | None, digits: int = 3) -> str:
         return _("not defined")
     if isinstance(value, int):
         return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    # Adding 0.0 after rounding takes the sign from a zero.
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 # --- Pieces ---------------------------------------------------------------------------------

@@ -155,6 +155,16 @@ def test_measure_pair_gives_nothing_for_independent_features() -> None:
     assert measure_pair(attributions, "f0", "f1") == pytest.approx(0.0, abs=0.01)
 
 
+def test_an_additive_model_has_no_features_that_act_together() -> None:
+    generator = np.random.default_rng(8)
+    own = generator.normal(size=500)
+    other = 0.8 * own + 0.6 * generator.normal(size=500)
+    attributions = make_attributions(np.column_stack([2 * own, -other]), {"f0": own, "f1": other})
+    assert measure_pair(attributions, "f0", "f1") == 0.0
+    curved = make_attributions(np.column_stack([own**2, -other]), {"f0": own, "f1": other})
+    assert measure_pair(curved, "f0", "f1") == pytest.approx(0.0, abs=0.02)
+
+
 def test_bins_are_even_and_keep_equal_values_together() -> None:
     assert np.bincount(bin_evenly(np.arange(100.0), 5)).tolist() == [21, 20, 20, 20, 19]
     assert bin_evenly(np.array([1.0, 1.0, 1.0, 1.0, 2.0]), 3).tolist() == [0, 0, 0, 0, 1]
