@@ -13,7 +13,7 @@ from audits.bias.comparisons import Comparer, read_like_fairlearn
 from audits.bias.extension import extend_result
 from audits.bias.groupings import measure_groups
 from audits.bias.impact import find_impact_ratios, find_scoring_rates
-from audits.bias.notes import write_notes
+from audits.bias.notes import note_classes, write_notes
 from audits.bias.record import describe_run, to_json
 from audits.bias.resampling import Resampler
 from audits.bias.results import BiasAudit, Grouping
@@ -131,7 +131,7 @@ def bias_audit(
         name: _measure(set_against_rest(cells, place), features, reference or {}, of_one, scoring=False)
         for place, name in enumerate(cells.classes)
     }
-    return replace(audit, per_class=per_class)
+    return replace(audit, per_class=per_class, notes=(*audit.notes, *note_classes(per_class)))
 
 
 def _measure(

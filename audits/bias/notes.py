@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from audits.bias.results import Group, Grouping, Note
+from audits.bias.results import BiasAudit, Group, Grouping, Note
 from audits.bias.tallies import Settings
 from audits.counting.cells import Cells
-from audits.populations import name_comparison, name_group
+from audits.populations import OVERALL, name_class, name_comparison, name_group
 
 SHOWN = 5
+READ_AS_ONE = ("1", "1.0", "true")
+"""Positive labels that programs read as the number 1, which fairlearn counts."""
 
 
 def write_notes(cells: Cells, overall: Group, groupings: Sequence[Grouping], settings: Settings) -> tuple[Note, ...]:
     """Return the notes of an audit: rows left out first, then what cannot be judged."""
     notes = _note_rows(cells)
-    notes += _note_everybody(overall, groupings)
+    if "selection_rate" in settings.metrics:
+        notes += _note_everybody(overall, groupings)
+        notes += _note_word_labels(cells, groupings)
+    notes += _note_single(groupings) + _note_scores(cells, settings) + _note_clusters(cells)
     for grouping in groupings:
         notes += _note_grouping(grouping, settings)
     return tuple(notes)
+
+
+def note_classes(audits: Mapping[str, BiasAudit]) -> list[Note]:
+    """Return what must be known of single classes: undefined rates, and how fairlearn reads them."""
+    return [
+        note._replace(population=name_class(label, note.population or OVERALL))
+        for label, audit in audits.items()
+        for note in audit.notes
+        if note.code in ("undefined_rates", "fairlearn_reading", "fairlearn_word_labels", "nobody_selected")
+    ]
 
 
 def _note_rows(cells: Cells) -> list[Note]:
@@ -31,6 +46,14 @@ def _note_rows(cells: Cells) -> list[Note]:
             Note(
                 "missing_group",
                 f"{cells.rows_missing:,} rows lack a sensitive value and form groups of their own.",
+            )
+        )
+    if cells.rows_missing:
+        notes.append(
+            Note(
+                "fairlearn_missing",
+                "fairlearn refuses missing sensitive values with an error; such rows are counted here as the "
+                "specification says.",
             )
         )
     if cells.weighted:
@@ -51,7 +74,9 @@ def _note_everybody(overall: Group, groupings: Sequence[Grouping]) -> list[Note]
         notes.append(
             Note(
                 "nobody_selected",
-                "Nobody is selected. Differences of 0 then say nothing about fairness, and ratios are undefined.",
+                "Nobody is selected. Differences of 0 then say nothing about fairness, and ratios are undefined: "
+                "precision has no rows. fairlearn gives demographic parity and equalized odds differences of 0 without "
+                "a word.",
             )
         )
     if selected == overall.n:
@@ -61,16 +86,60 @@ def _note_everybody(overall: Group, groupings: Sequence[Grouping]) -> list[Note]
                 "Everybody is selected. Differences of 0 then say nothing about fairness.",
             )
         )
-    notes += [
-        Note(
-            "one_group",
-            "There is only one group; nothing can be compared.",
-            name_comparison(grouping.features),
-        )
+    return notes
+
+
+def _note_single(groupings: Sequence[Grouping]) -> list[Note]:
+    return [
+        Note("one_group", "There is only one group; nothing can be compared.", name_comparison(grouping.features))
         for grouping in groupings
         if len(grouping.groups) == 1
     ]
+
+
+def _note_word_labels(cells: Cells, groupings: Sequence[Grouping]) -> list[Note]:
+    """Say what fairlearn makes of labels that are words: it counts the label 1 and finds none."""
+    if cells.positive_label.lower() in READ_AS_ONE or not cells.positive_label:
+        return []
+    found = []
+    for grouping in groupings:
+        estimate = grouping.disparities.get("demographic_parity_difference")
+        if estimate is not None and estimate.value:
+            text = (
+                f"fairlearn counts the label 1: on the labels as they stand its demographic parity difference is 0 and "
+                f"its ratio undefined, without an error. With {cells.positive_label!r} as the positive label the "
+                f"difference is {_show(estimate.value)}."
+            )
+            found.append(Note("fairlearn_word_labels", text, name_comparison(grouping.features)))
+    return found
+
+
+def _note_scores(cells: Cells, settings: Settings) -> list[Note]:
+    """Say where scores are no probabilities, or were counted in bins."""
+    if cells.scores is None:
+        return []
+    notes = []
+    if not cells.scores.are_probabilities and "log_loss" in settings.metrics:
+        text = "Some score lies outside 0 to 1: log loss, Brier score and calibration are undefined, AUC is not."
+        notes.append(Note("no_probabilities", text))
+    if cells.scores.resolution:
+        text = (
+            f"There are too many distinct scores to count them one by one; they were put into bins of width "
+            f"{cells.scores.resolution:.3g}. A mean score is off by at most half of that; the bound of the AUC "
+            "stands under scores."
+        )
+        notes.append(Note("binned_scores", text))
     return notes
+
+
+def _note_clusters(cells: Cells) -> list[Note]:
+    if cells.clusters is None:
+        return []
+    text = (
+        f"Rows belong together in {len(cells.clusters.names):,} clusters: intervals of rates and disparities resample "
+        "whole clusters. Tests of difference take rows as independent and are left out."
+    )
+    return [Note("clusters", text)]
 
 
 def _note_grouping(grouping: Grouping, settings: Settings) -> list[Note]:
@@ -129,7 +198,10 @@ def _note_empty(grouping: Grouping, population: str) -> list[Note]:
     empty = possible - len(grouping.groups)
     if not empty:
         return []
-    text = f"{empty} of {possible} possible combinations have no rows and are not compared."
+    text = (
+        f"{empty} of {possible} possible combinations have no rows and are not compared. "
+        f"fairlearn passes over {'it' if empty == 1 else 'them'} without a word."
+    )
     return [Note("empty_combinations", text, population)]
 
 

@@ -13,6 +13,7 @@ from audits.bias.record_groups import describe_shape, group_to_json, grouping_to
 from audits.bias.results import BiasAudit
 from audits.counting.cells import Cells
 from audits.counting.scores import SMALLEST_PROBABILITY
+from audits.populations import name_group
 from audits.spec import AuditSpec
 from audits.tables.frames import TableFile
 
@@ -85,6 +86,7 @@ def to_json(audit: BiasAudit, cells: Cells, spec: AuditSpec, run: dict[str, Any]
         ],
         **_describe_scores(audit, cells, spec),
         "rows_left_out": [{"reason": part.reason, "rows": part.rows} for part in cells.left_out],
+        "local_law_144": _describe_rule(audit, cells, spec),
         "notes": [note._asdict() for note in audit.notes],
         "measures": [measure.to_json() for measure in measures(audit)],
         "cells": cells.to_json(),
@@ -97,6 +99,27 @@ def to_json(audit: BiasAudit, cells: Cells, spec: AuditSpec, run: dict[str, Any]
         },
     }
     return document
+
+
+def _describe_rule(audit: BiasAudit, cells: Cells, spec: AuditSpec) -> dict[str, Any]:
+    """Return the choices the New York rule leaves open, as they were made here, and the unknown."""
+    small = [
+        name_group(grouping.features, ratio.group)
+        for grouping in audit.groupings
+        for ratio in (grouping.impact_ratios or grouping.scoring)
+        if ratio.is_under_two_percent
+    ]
+    return {
+        "source": "6 RCNY 5-300 to 5-304",
+        "rows_of_unknown_category": cells.rows_missing,
+        "unknown_rows": {"exclude": "left out of every table", "own_group": "shown as groups of their own"}.get(
+            spec.missing or "", "there are none"
+        ),
+        "median_of": "all used rows",
+        "groups_under_two_percent": small,
+        "groups_under_two_percent_left_out_of_ratios": spec.exclude_under_two_percent,
+        "share_of": "rows used in the calculation",
+    }
 
 
 def _describe_labels(cells: Cells) -> dict[str, Any]:

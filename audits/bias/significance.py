@@ -152,6 +152,6 @@ def adjust(p_values: Sequence[float], correction: str) -> list[float]:
         return found
     running = 1.0
     for rank, place in reversed(list(enumerate(order, start=1))):
-        running = min(running, p_values[place] * number / rank)
+        running = min(running, p_values[place] * (number / rank))
         found[place] = running
     return found
