@@ -121,7 +121,7 @@ def count_columns(table: Staged, columns: Sequence[str]) -> dict[str, ColumnCoun
     for start in range(0, len(columns), table.batch):
         batch = columns[start : start + table.batch]
         parts = [_aggregate(table, name) for name in batch]
-        row = table.engine.execute(f"SELECT {', '.join(parts)} FROM {table.relation}").fetchall()[0]  # noqa: S608
+        row = table.engine.execute(f"SELECT {', '.join(parts)} FROM {table.rows_of(batch)}").fetchall()[0]  # noqa: S608
         for place, name in enumerate(batch):
             values: tuple[Any, ...] = row[place * len(AGGREGATES) : (place + 1) * len(AGGREGATES)]
             counts = dict(zip(AGGREGATES, values, strict=True))

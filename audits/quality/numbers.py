@@ -88,7 +88,7 @@ def _sort(
         return {}
     listed = ", ".join(f"{share!r}" for share in wanted)
     parts = ", ".join(f"quantile_cont({expressions[name]}, [{listed}])" for name in batch)
-    row = table.engine.execute(f"SELECT {parts} FROM {table.relation}").fetchall()[0]  # noqa: S608
+    row = table.engine.execute(f"SELECT {parts} FROM {table.rows_of(batch)}").fetchall()[0]  # noqa: S608
     return {name: dict(zip(wanted, values, strict=True)) for name, values in zip(batch, row, strict=True)}
 
 
@@ -163,7 +163,7 @@ def _count_outliers(
             _outlier_aggregates(expressions[name], counts[name].mean or 0.0, quantiles[name], middles[name])
             for name in batch
         )
-        row = table.engine.execute(f"SELECT {parts} FROM {table.relation}").fetchall()[0]  # noqa: S608
+        row = table.engine.execute(f"SELECT {parts} FROM {table.rows_of(batch)}").fetchall()[0]  # noqa: S608
         for place, name in enumerate(batch):
             found[name] = _profile(counts[name], quantiles[name], middles[name], row[place * 4 : place * 4 + 4])
     return found

@@ -208,7 +208,7 @@ def _count_forms(table: Staged, names: Sequence[str]) -> dict[str, dict[str, int
     parts = [
         f"count(*) FILTER ({write_test(test, table.text(name))})" for name in names for test in HINT_TESTS.values()
     ]
-    row = table.engine.execute(f"SELECT {', '.join(parts)} FROM {table.relation}").fetchall()[0]  # noqa: S608
+    row = table.engine.execute(f"SELECT {', '.join(parts)} FROM {table.rows_of(names)}").fetchall()[0]  # noqa: S608
     width = len(HINT_TESTS)
     return {
         name: dict(zip(HINT_TESTS, row[place * width : (place + 1) * width], strict=True))

@@ -10,14 +10,13 @@ every question. Nothing is ever kept of the copy.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audits.quality.spec import QualitySpec
-from audits.quality.spec_columns import DATE_TYPES
-from audits.tables.engine import quote_name, quote_text
+from audits.tables.engine import quote_text
 from audits.tables.frames import TableFile
 
 if TYPE_CHECKING:
@@ -40,6 +39,60 @@ UNSIGNED = tuple(f"U{name}" for name in NUMBERS[:5])
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where the cells are (`place` in SQL), and how each column is read from it.
+
+    `is_raw` tells that the place holds the file's own columns, not yet texts named c0, c1, ...
+    """
+
+    file: TableFile
+    spec: QualitySpec
+    types: Mapping[str, str]
+    place: str
+    is_raw: bool
+
+    def select_cells(self, columns: Sequence[str]) -> str:
+        """Return the query of the texts alone."""
+        return f"SELECT {', '.join(map(self._cell, columns))} FROM {self.place}"  # noqa: S608
+
+    def select(self, columns: Sequence[str]) -> str:
+        """Return the query of text, number and date. Numbers beyond 1e100, NaN and infinity are not numbers."""
+        own = ", ".join(self._cell(name) for name in columns)
+        own += "".join(f", CAST({self.file.name(name)} AS DOUBLE) AS o{self._at(name)}" for name in self._own(columns))
+        read = ", ".join(self._read(name) for name in columns)
+        places = [self._at(name) for name in columns]
+        bounded = ", ".join(
+            f"c{place}, CASE WHEN abs(m{place}) <= {LARGEST_NUMBER} THEN m{place} END AS n{place}, d{place}"
+            for place in places
+        )
+        return f"SELECT {bounded} FROM (SELECT {read} FROM (SELECT {own} FROM {self.place}))"  # noqa: S608
+
+    def is_number(self, column: str) -> bool:
+        """Tell whether the file itself stores the column as numbers."""
+        return self.types[column].split("(")[0] in (*NUMBERS, *UNSIGNED)
+
+    def _at(self, column: str) -> int:
+        return self.file.columns.index(column)
+
+    def _own(self, columns: Sequence[str]) -> list[str]:
+        return [name for name in columns if self.is_number(name)]
+
+    def _cell(self, column: str) -> str:
+        name = f"c{self._at(column)}"
+        if not self.is_raw:
+            return name
+        return f"{_write_cell(self.file.text(column), _list_tokens(self.spec, column))} AS {name}"
+
+    def _read(self, column: str) -> str:
+        place = self._at(column)
+        text = f"c{place}"
+        number = f"CASE WHEN regexp_full_match({text}, {quote_text(NUMBER)}) THEN TRY_CAST({text} AS DOUBLE) END"
+        if self.is_number(column):
+            number = f"CASE WHEN {text} IS NOT NULL THEN o{place} END"
+        return f"{text}, {number} AS m{place}, {_read_moment(text, self.spec, column)} AS d{place}"
+
+
+@dataclass(frozen=True)
 class Staged:
     """A table the engine can be asked about under the name `relation`."""
 
@@ -47,8 +100,7 @@ class Staged:
     file: TableFile
     relation: str
     rows: int
-    types: Mapping[str, str]
-    """Column -> type in the file ("VARCHAR" throughout a text file)."""
+    source: Source
     batch: int = COLUMNS_AT_ONCE
     """Columns asked about in one query."""
     all_numbers: frozenset[str] = frozenset()
@@ -58,6 +110,15 @@ class Staged:
     def texts(self) -> str:
         """Return the name of the relation with the texts alone, which is quicker to ask about one column."""
         return f"{self.relation}_texts"
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Return column -> type in the file ("VARCHAR" throughout a text file)."""
+        return self.source.types
+
+    def rows_of(self, columns: Sequence[str]) -> str:
+        """Return a subquery with these columns alone, which is planned sooner than the whole relation."""
+        return f"({self.source.select(columns)})"
 
     def text(self, column: str) -> str:
         """Return the SQL name of a column's text, NULL where missing."""
@@ -75,7 +136,7 @@ class Staged:
 
     def is_native_number(self, column: str) -> bool:
         """Tell whether the file itself stores the column as numbers."""
-        return self.types[column].split("(")[0] in (*NUMBERS, *UNSIGNED)
+        return self.source.is_number(column)
 
     def digest(self, columns: tuple[str, ...]) -> str:
         """Return the SQL expression of 128 bits that stand for a row's cells in these columns.
@@ -105,32 +166,24 @@ def stage(
     scratch : Path, optional
         A file that does not exist yet and may be written.
     """
-    types = _find_types(engine, file)
-    cells = ", ".join(
-        f"{_write_cell(file.text(name), _list_tokens(spec, name))} AS c{place}"
-        for place, name in enumerate(file.columns)
-    )
-    source = f"SELECT {cells} FROM {file.scan()}"  # noqa: S608
+    source = Source(file, spec, _find_types(engine, file), file.scan(), is_raw=True)
     batch = COLUMNS_AT_ONCE
-    if file.kind != "csv":
-        numbers = ", ".join(f"{_number_of(file, name, types)} AS n{place}" for place, name in enumerate(file.columns))
-        inner = f"(SELECT {cells}, {numbers} FROM {file.scan()})"  # noqa: S608
-    elif file.size <= HELD_BYTES // (PACKED if file.is_compressed else 1):
-        engine.execute(f"CREATE TABLE {relation}_held AS {source}")
-        inner = f"{relation}_held"
-    elif scratch is not None and shutil.disk_usage(scratch.parent).free > ROOM * file.size:
-        target = quote_text(str(scratch))
-        engine.execute(
-            f"COPY ({source}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 16384, USE_TMP_FILE false)"
-        )
-        inner = f"read_parquet({target})"
-    else:
-        inner, batch = f"({source})", COLUMNS_OF_TEXT_AT_ONCE
-    engine.execute(f"CREATE VIEW {relation} AS {_select_all(file, spec, inner)}")
-    texts = ", ".join(f"c{place}" for place in range(len(file.columns)))
-    engine.execute(f"CREATE VIEW {relation}_texts AS SELECT {texts} FROM {inner}")  # noqa: S608
+    if file.kind == "csv":
+        whole = source.select_cells(file.columns)
+        if file.size <= HELD_BYTES // (PACKED if file.is_compressed else 1):
+            engine.execute(f"CREATE TABLE {relation}_held AS {whole}")
+            source = replace(source, place=f"{relation}_held", is_raw=False)
+        elif scratch is not None and shutil.disk_usage(scratch.parent).free > ROOM * file.size:
+            target = quote_text(str(scratch))
+            options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 16384, USE_TMP_FILE false"
+            engine.execute(f"COPY ({whole}) TO {target} ({options})")
+            source = replace(source, place=f"read_parquet({target})", is_raw=False)
+        else:
+            batch = COLUMNS_OF_TEXT_AT_ONCE
+    engine.execute(f"CREATE VIEW {relation} AS {source.select(file.columns)}")
+    engine.execute(f"CREATE VIEW {relation}_texts AS {source.select_cells(file.columns)}")
     rows = engine.execute(f"SELECT count(*) FROM {relation}_texts").fetchall()[0][0]  # noqa: S608
-    return Staged(engine, file, relation, rows, types, batch)
+    return Staged(engine, file, relation, rows, source, batch)
 
 
 def _find_types(engine: duckdb.DuckDBPyConnection, file: TableFile) -> dict[str, str]:
@@ -151,25 +204,6 @@ def _write_cell(text: str, tokens: tuple[str, ...]) -> str:
     return f"CASE WHEN {text} IN ({listed}) THEN NULL ELSE {text} END"
 
 
-def _number_of(file: TableFile, column: str, types: Mapping[str, str]) -> str:
-    """Return the number of a typed cell: its own where it is one, else NULL (read from the text later)."""
-    is_number = types[column].split("(")[0] in (*NUMBERS, *UNSIGNED)
-    return f"CAST({quote_name(column)} AS DOUBLE)" if is_number else "NULL"
-
-
-def _select_all(file: TableFile, spec: QualitySpec, inner: str) -> str:
-    """Return the query of the relation. Numbers beyond 1e100, NaN and infinity are not numbers."""
-    read, bounded = [], []
-    for place, name in enumerate(file.columns):
-        text = f"c{place}"
-        number = f"CASE WHEN regexp_full_match({text}, {quote_text(NUMBER)}) THEN TRY_CAST({text} AS DOUBLE) END"
-        if file.kind != "csv":
-            number = f"CASE WHEN {text} IS NOT NULL THEN coalesce(n{place}, {number}) END"
-        read.append(f"{text}, {number} AS m{place}, {_read_moment(text, spec, name)} AS d{place}")
-        bounded.append(f"{text}, CASE WHEN abs(m{place}) <= {LARGEST_NUMBER} THEN m{place} END AS n{place}, d{place}")
-    return f"SELECT {', '.join(bounded)} FROM (SELECT {', '.join(read)} FROM {inner})"  # noqa: S608
-
-
 def _read_moment(text: str, spec: QualitySpec, column: str) -> str:
     """Return the date or time of a cell: ISO 8601, or as the declared format writes it."""
     declared = spec.describe(column)
@@ -177,8 +211,3 @@ def _read_moment(text: str, spec: QualitySpec, column: str) -> str:
         return f"TRY_CAST(try_strptime({text}, {quote_text(declared.date_format)}) AS TIMESTAMP)"
     is_iso = f"{text} LIKE '____-__-__%' AND regexp_matches({text}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ][0-9].*)?$')"
     return f"CASE WHEN {is_iso} THEN TRY_CAST({text} AS TIMESTAMP) END"
-
-
-def is_date_like(spec: QualitySpec, column: str) -> bool:
-    """Tell whether a column is declared to hold dates."""
-    return spec.describe(column).type in DATE_TYPES

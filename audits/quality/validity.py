@@ -103,7 +103,7 @@ def _count(table: Staged, tests: Mapping[str, Mapping[str, str]]) -> list[Column
         parts.append(f"count({text})")
         parts.append(f"count(*) FILTER ({text} IS NOT NULL AND {' AND '.join(held)})")
         parts += [f"count(*) FILTER ({text} IS NOT NULL AND NOT {condition})" for condition in held]
-    row = list(table.engine.execute(f"SELECT {', '.join(parts)} FROM {table.relation}").fetchall()[0])  # noqa: S608
+    row = list(table.engine.execute(f"SELECT {', '.join(parts)} FROM {table.rows_of(tuple(tests))}").fetchall()[0])  # noqa: S608
     found = []
     for name, conditions in tests.items():
         checked, passed, *failed = row[: 2 + len(conditions)]
