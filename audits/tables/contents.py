@@ -1,8 +1,8 @@
 """Read a file once from front to back: its digest, and whether its text is text.
 
 For a text the bytes must be UTF-8 without NUL; a compressed one is inflated on the way, within
-limits, so that nothing behind this point meets a gzip bomb. The reading runs in a thread of its
-own beside the column engine; `ContentCheck.result` waits for it.
+limits, so that nothing behind this point meets a gzip bomb. Large files are read in a thread of
+their own beside the column engine.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
+import queue
 import threading
 import zlib
 from collections.abc import Callable
@@ -32,32 +33,40 @@ class Digest(NamedTuple):
     size: int
 
 
-class ContentCheck:
-    """The reading of one file, begun at once."""
+class ContentQueue:
+    """Reads files one after another in a thread of its own, which ends with the queue or the process."""
 
-    def __init__(self, read: Callable[[], Digest], *, deferred: bool) -> None:
-        self._future: Future[Digest] = Future()
-        self._read = read
-        if deferred:
-            threading.Thread(target=self._run, name="content check", daemon=True).start()
-        else:
-            self._run()
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[tuple[Future[Digest], Callable[[], Digest]] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="content checks", daemon=True).start()
 
-    def _run(self) -> None:
-        try:
-            self._future.set_result(self._read())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
-            self._future.set_exception(error)
+    def submit(self, read: Callable[[], Digest]) -> Future[Digest]:
+        """Put one more file at the end."""
+        future: Future[Digest] = Future()
+        self._waiting.put((future, read))
+        return future
 
-    def result(self) -> Digest:
-        """Return the digest; BadInput where the content cannot be read as it must."""
-        return self._future.result()
+    def close(self) -> None:
+        """End after what was submitted."""
+        self._waiting.put(None)
+
+    def _work(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            run_into(*item)
+
+
+def run_into(future: Future[Digest], read: Callable[[], Digest]) -> None:
+    """Read, and put the digest or the error into the future."""
+    try:
+        future.set_result(read())
+    except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
+        future.set_exception(error)
 
 
 def check_content(
-    path: Path, *, is_text: bool, is_compressed: bool, limits: Limits, deferred: bool = False
-) -> ContentCheck:
-    """Begin to read a file.
+    path: Path, *, is_text: bool, is_compressed: bool, limits: Limits, later: ContentQueue | None = None
+) -> Future[Digest]:
+    """Read a file.
 
     Parameters
     ----------
@@ -67,12 +76,23 @@ def check_content(
     is_compressed : bool
         Whether it is gzip around a text.
     limits : Limits
-    deferred : bool
-        Read in another thread and return at once.
+    later : ContentQueue, optional
+        Where the reading is put; without it, it is done on return.
+
+    Returns
+    -------
+    Future of Digest
+        Its result raises BadInput where the content is not what it must be.
     """
-    if is_compressed:
-        return ContentCheck(lambda: _read_compressed(path, limits), deferred=deferred)
-    return ContentCheck(lambda: _read_plain(path, is_text=is_text), deferred=deferred)
+
+    def read() -> Digest:
+        return _read_compressed(path, limits) if is_compressed else _read_plain(path, is_text=is_text)
+
+    if later is not None:
+        return later.submit(read)
+    future: Future[Digest] = Future()
+    run_into(future, read)
+    return future
 
 
 def _read_plain(path: Path, *, is_text: bool) -> Digest:

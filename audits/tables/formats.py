@@ -9,13 +9,16 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from audits.errors import BadInput
 from audits.spec import DELIMITERS
 from audits.tables.arrow import FILE_MAGIC, STREAM_MAGIC, count_arrow_rows, is_plain, read_arrow_schema
-from audits.tables.engine import open_engine, quote_text
+from audits.tables.engine import quote_text
 from audits.tables.limits import Limits, check_row_count
+
+if TYPE_CHECKING:
+    import duckdb
 
 Kind = Literal["csv", "parquet", "arrow"]
 
@@ -139,17 +142,18 @@ def check_columns(columns: Sequence[str], required: Sequence[str], limits: Limit
             raise BadInput(f"not in the file; its columns are {found}", column=name)
 
 
-def read_parquet_schema(path: Path, required: Sequence[str], limits: Limits) -> Schema:
-    """Check the metadata of a Parquet file and return its columns."""
+def read_parquet_schema(
+    path: Path, required: Sequence[str], limits: Limits, engine: duckdb.DuckDBPyConnection
+) -> Schema:
+    """Check the metadata of a Parquet file and return its columns; the engine must be open for the file."""
     import duckdb
 
     location = quote_text(str(path))
     try:
-        with open_engine(path) as engine:
-            rows, groups = engine.execute(
-                f"SELECT num_rows, num_row_groups FROM parquet_file_metadata({location})"  # noqa: S608
-            ).fetchall()[0]
-            schema = engine.execute(f"DESCRIBE SELECT * FROM read_parquet({location})").fetchall()  # noqa: S608
+        rows, groups = engine.execute(
+            f"SELECT num_rows, num_row_groups FROM parquet_file_metadata({location})"  # noqa: S608
+        ).fetchall()[0]
+        schema = engine.execute(f"DESCRIBE SELECT * FROM read_parquet({location})").fetchall()  # noqa: S608
     except duckdb.Error:
         raise BadInput("the file starts like Parquet but cannot be read; write it again") from None
     columns = tuple(row[0] for row in schema)

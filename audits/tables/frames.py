@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from audits.errors import BadInput
 from audits.spec import AuditSpec
 from audits.tables.arrow import ArrowScan
-from audits.tables.contents import ContentCheck, check_content
+from audits.tables.contents import ContentQueue, Digest, check_content
 from audits.tables.engine import MEMORY_LIMIT, THREADS, open_engine, quote_name, quote_text
 from audits.tables.formats import (
     MAXIMUM_HEADER,
@@ -60,7 +61,7 @@ class Part:
     """One file of a table. `rows` is known from metadata, or None."""
 
     path: Path
-    content: ContentCheck
+    content: Future[Digest]
     rows: int | None = None
 
 
@@ -217,73 +218,92 @@ def read_table(
     BadInput
         Naming the column, line or limit.
     """
-    paths = [Path(path)] if isinstance(path, (str, Path)) else [Path(one) for one in path]
+    paths = [Path(one).absolute() for one in ([path] if isinstance(path, (str, Path)) else path)]
     if not 1 <= len(paths) <= limits.parts:
         raise BadInput(f"a table of {len(paths):,} files; 1 to {limits.parts:,} are read")
-    file: TableFile | None = None
-    for one in paths:
-        try:
-            found = _read_part(one.absolute(), required, delimiter, encoding, limits, deferred)
-            if file is None:
-                file = found
-            else:
-                _check_alike(file, found)
-                file = replace(file, parts=(*file.parts, *found.parts))
-        except BadInput as error:
-            if len(paths) == 1:
-                raise
-            raise BadInput(
-                f"{error.message} (in {one.name})", column=error.column, row=error.row, line=error.line
-            ) from None
-    if file is None:
-        raise BadInput("no file was given")
+    opener = _PartReader(required, delimiter, encoding, limits, ContentQueue() if deferred else None)
+    tables: list[TableFile] = []
+    try:
+        with open_engine(paths) as engine:
+            for one in paths:
+                with _naming(one, len(paths)):
+                    tables.append(opener.read(one, engine))
+                    _check_alike(tables[0], tables[-1])
+    finally:
+        if opener.later is not None:
+            opener.later.close()
+    file = replace(tables[0], parts=tuple(part for table in tables for part in table.parts))
     if file.rows is not None:
         check_size(file.rows, required, limits)
     return file
 
 
-def _read_part(
-    path: Path, required: tuple[str, ...], delimiter: str | None, encoding: str | None, limits: Limits, deferred: bool
-) -> TableFile:
-    """Check one file."""
-    sniffed = sniff(path)
-    # An archive is looked at first: nothing else may meet a gzip bomb.
-    is_later = deferred and not sniffed.is_compressed and path.stat().st_size > DEFERRED_BYTES
-    content = check_content(
-        path,
-        is_text=sniffed.kind == "csv",
-        is_compressed=sniffed.is_compressed,
-        limits=limits,
-        deferred=is_later,
-    )
-    if not is_later:
-        content.result()
-    schema = _read_schema(path, sniffed, required, delimiter, limits)
-    used_encoding = None
-    if sniffed.kind == "csv":
-        used_encoding = "utf-8-sig" if sniffed.has_mark else (encoding or "utf-8")
-    return TableFile(
-        parts=(Part(path, content, schema.rows),),
-        kind=sniffed.kind,
-        columns=schema.columns,
-        used=required,
-        types=schema.types,
-        delimiter=schema.delimiter,
-        encoding=used_encoding,
-        is_compressed=sniffed.is_compressed,
-    )
+@contextmanager
+def _naming(path: Path, parts: int) -> Iterator[None]:
+    """Name the part that an error is about, where there are several."""
+    try:
+        yield
+    except BadInput as error:
+        if parts == 1:
+            raise
+        message = f"{error.message} (in {path.name})"
+        raise BadInput(message, column=error.column, row=error.row, line=error.line) from None
 
 
-def _read_schema(
-    path: Path, sniffed: Sniffed, required: tuple[str, ...], delimiter: str | None, limits: Limits
-) -> Schema:
-    if sniffed.kind == "parquet":
-        return read_parquet_schema(path, required, limits)
-    if sniffed.kind == "arrow":
-        return read_arrow_columns(path, required, limits)
-    schema = read_csv_schema(path, required, delimiter, is_compressed=sniffed.is_compressed)
-    check_columns(schema.columns, required, limits)
-    return schema
+class _PartReader:
+    """Checks files one by one against the same demands."""
+
+    def __init__(
+        self,
+        required: tuple[str, ...],
+        delimiter: str | None,
+        encoding: str | None,
+        limits: Limits,
+        later: ContentQueue | None,
+    ) -> None:
+        self.later = later
+        self._required = required
+        self._delimiter = delimiter
+        self._encoding = encoding
+        self._limits = limits
+
+    def read(self, path: Path, engine: duckdb.DuckDBPyConnection) -> TableFile:
+        """Check one file and describe it as a table of its own."""
+        sniffed = sniff(path)
+        # An archive is looked at first: nothing else may meet a gzip bomb.
+        is_later = self.later is not None and not sniffed.is_compressed and path.stat().st_size > DEFERRED_BYTES
+        content = check_content(
+            path,
+            is_text=sniffed.kind == "csv",
+            is_compressed=sniffed.is_compressed,
+            limits=self._limits,
+            later=self.later if is_later else None,
+        )
+        if not is_later:
+            content.result()
+        schema = self._read_schema(path, sniffed, engine)
+        used_encoding = None
+        if sniffed.kind == "csv":
+            used_encoding = "utf-8-sig" if sniffed.has_mark else (self._encoding or "utf-8")
+        return TableFile(
+            parts=(Part(path, content, schema.rows),),
+            kind=sniffed.kind,
+            columns=schema.columns,
+            used=self._required,
+            types=schema.types,
+            delimiter=schema.delimiter,
+            encoding=used_encoding,
+            is_compressed=sniffed.is_compressed,
+        )
+
+    def _read_schema(self, path: Path, sniffed: Sniffed, engine: duckdb.DuckDBPyConnection) -> Schema:
+        if sniffed.kind == "parquet":
+            return read_parquet_schema(path, self._required, self._limits, engine)
+        if sniffed.kind == "arrow":
+            return read_arrow_columns(path, self._required, self._limits)
+        schema = read_csv_schema(path, self._required, self._delimiter, is_compressed=sniffed.is_compressed)
+        check_columns(schema.columns, self._required, self._limits)
+        return schema
 
 
 def _check_alike(first: TableFile, other: TableFile) -> None:

@@ -1,6 +1,6 @@
 """One measured run in a process of its own: prints one line of JSON with seconds and memory.
 
-python tests/bench/parts/audit_runs.py audit|scored|count|scan|digest|fairlearn FILE
+python tests/bench/parts/audit_runs.py audit|scored|count|scan|deliver|digest|fairlearn FILE
 """
 
 from __future__ import annotations
@@ -60,6 +60,15 @@ def scan(path: Path) -> Any:
         return engine.execute(query).fetchall()
 
 
+def deliver(path: Path) -> Any:
+    """The same columns handed over by the same engine as Arrow batches: what a program needs to count for itself."""
+    from audits.tables.engine import open_engine
+
+    with open_engine(path) as engine:
+        reader = engine.sql(f"SELECT {', '.join(COLUMNS)} FROM read_parquet('{path}')").to_arrow_reader(100_000)  # noqa: S608
+        return sum(batch.num_rows for batch in reader)
+
+
 def digest(path: Path) -> Any:
     """SHA-256 of the file, which the audit computes beside its counting."""
     with path.open("rb") as stream:
@@ -112,6 +121,7 @@ RUNS: dict[str, Callable[[Path], Any]] = {
     "scored": lambda path: audit(path, SCORED),
     "count": count,
     "scan": scan,
+    "deliver": deliver,
     "digest": digest,
     "fairlearn": fairlearn,
 }
