@@ -220,11 +220,18 @@ def fresh_copy(record: TrainingRecord, *, working_tree: bool) -> Iterator[tuple[
         for name in (record.metrics_file, *record.outputs):
             (workplace / name).unlink(missing_ok=True)  # an old result must not pass for a new one
         for name, digest in record.inputs.items():
-            target = workplace / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(record.folder / name, target)
-            _check_input(target, name, digest)
+            _bring(record.folder / name, workplace / name)
+            _check_input(workplace / name, name, digest)
         yield workplace, revision, is_clean
+
+
+def _bring(source: Path, target: Path) -> None:
+    """Copy an input to its place, never through a link that is there: it may lead out of the copy."""
+    if target.exists() and target.samefile(source):
+        return  # a link in the repository leads to the input itself
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    shutil.copyfile(source, target)
 
 
 def _run(record: TrainingRecord, workplace: Path, environment: Mapping[str, str], log: Path) -> Run:

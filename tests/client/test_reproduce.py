@@ -241,6 +241,24 @@ def test_revision_that_git_does_not_hold_is_named(repository: Path, tmp_path: Pa
             reproduce(record(repository, code_revision=revision), logs=tmp_path / "logs")
 
 
+def test_link_in_the_repository_is_not_written_through(repository: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.csv"
+    elsewhere.write_bytes((repository / "data.csv").read_bytes())
+    (repository / "data.csv").unlink()
+    (repository / "data.csv").symlink_to(elsewhere)
+    git(repository, "add", "-f", "data.csv")
+    git(repository, "commit", "-q", "-m", "Data by a link")
+    made = record(repository)
+
+    assert reproduce(made, logs=tmp_path / "logs").is_reproduced
+    # Since then the input lies in the work tree itself, and the link of the recorded revision leads elsewhere.
+    (repository / "data.csv").unlink()
+    (repository / "data.csv").write_bytes(elsewhere.read_bytes())
+    elsewhere.write_text("not to be written over\n")
+    assert reproduce(made, logs=tmp_path / "logs").is_reproduced
+    assert elsewhere.read_text() == "not to be written over\n"
+
+
 # --- The record's own shape ----------------------------------------------------------------------------------
 
 
