@@ -17,8 +17,8 @@ from audits.quality.columns import ColumnCounts, round_digits
 from audits.quality.staging import Staged
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-SORTED_AT_ONCE = 8_000_000
-"""Numbers the engine may sort at once, over all columns of a pass: 64 MB."""
+SORTED_AT_ONCE = 4_000_000
+"""Numbers the engine may sort at once, over all columns of a pass: 32 MB."""
 BINS = 1_024
 MOST_ROUNDS = 12
 FENCE = 1.5

@@ -62,7 +62,8 @@ def profile(path: Path | None) -> dict[str, Any]:
             column["numbers"]["quantiles"]["values"]["0.5"] for column in result["columns"] if column["numbers"]
         ]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": time.perf_counter() - started, "megabytes": peak, "numbers": found}
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "cpu": time.process_time(), "megabytes": peak, "numbers": found}
 
 
 def measure(path: Path | None) -> dict[str, Any]:
@@ -74,7 +75,11 @@ def measure(path: Path | None) -> dict[str, Any]:
 
 
 def tell(name: str, size: int, found: dict[str, Any]) -> None:
-    print(f"{name:42} {size / 1e6:9.1f} MB {found['seconds']:8.2f} s {found['megabytes']:7.0f} MB peak", flush=True)
+    print(
+        f"{name:42} {size / 1e6:9.1f} MB {found['seconds']:8.2f} s {found['cpu']:8.2f} s of CPU "
+        f"{found['megabytes']:7.0f} MB peak",
+        flush=True,
+    )
 
 
 def main(tables: list[tuple[int, int]]) -> None:

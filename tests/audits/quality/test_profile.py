@@ -121,6 +121,16 @@ def test_order_of_rows_changes_nothing(tmp_path_factory, rows, random_source):
     assert results[0] == results[1]
 
 
+def test_a_table_in_parts_is_the_same_table(tmp_path):
+    rows = [f"{number},{number % 5},{'ab'[number % 2]}" for number in range(60)] + ["7,2,b"]
+    spec = {"key": ["id"], "label": "k", "sensitive": ["k"], "rules": [{"depends": "k", "on": ["n"]}]}
+    whole = run_quality(write(tmp_path / "whole.csv", "\n".join(["id,n,k", *rows]) + "\n"), spec)
+    parts = [write(tmp_path / f"part{place}.csv", "\n".join(["id,n,k", *rows[place::3]]) + "\n") for place in range(3)]
+    split = run_quality(parts, spec)
+    for name in ("columns", "dimensions", "measures", "representation", "class_balance", "uniqueness", "rules"):
+        assert split[name] == whole[name]
+
+
 def test_large_text_is_copied_or_read_anew_with_the_same_result(tmp_path, monkeypatch):
     source = random.Random(3)
     rows = [f"{source.gauss(0, 9):.4f},{source.choice('abc')},{source.choice(['', '5'])}" for _ in range(3000)]
