@@ -67,11 +67,46 @@ class ExplanationForm(EvaluationForm):
         label=_("Row id in the predictions"), max_length=1_024, required=False, widget=forms.TextInput(attrs=PLAIN)
     )
     explainer = forms.CharField(label=_("Explainer"), max_length=200, required=False)
-    background = forms.CharField(label=_("Background data"), max_length=200, required=False)
+    # Not `background`: that is the role of the rows.
+    reference = forms.CharField(label=_("Background data"), max_length=200, required=False)
+    y_score = forms.CharField(
+        label=_("Submitted prediction"),
+        max_length=1_024,
+        required=False,
+        widget=forms.TextInput(attrs=PLAIN),
+        help_text=_("Column of the probability or predicted number; every row must be what the model document gives."),
+    )
+    of_class = forms.CharField(
+        label=_("Class or output explained"),
+        max_length=1_024,
+        required=False,
+        widget=forms.TextInput(attrs=PLAIN),
+        help_text=_("The second of two classes where none is named."),
+    )
+    explained = forms.ChoiceField(
+        label=_("Explained on the scale of"),
+        choices=[("margin", _("the margin (log odds, raw score)")), ("prediction", _("the prediction itself"))],
+        required=False,
+    )
 
     def spec(self) -> dict[str, Any]:
+        """The specification of the evidence that was chosen: a model document is asked other things."""
+        sensitive = self.cleaned_data["sensitive"]
+        shared = self.filled("threshold", "prediction_id") | (
+            {"sensitive": split_names(sensitive)} if sensitive else {}
+        )
+        if self.cleaned_data["evidence"].kind == EvidenceKind.MODEL_DOCUMENT:
+            named = self.filled("of_class")
+            return {
+                "columns": self.filled("id", "y_score"),
+                **({"class": named["of_class"]} if named else {}),
+                **self.filled("explained"),
+                **shared,
+            }
+        said = self.filled("reference")
         return {
             "columns": self.filled("id", "output", "base"),
-            **self.filled("base_value", "threshold", "prediction_id", "explainer", "background"),
-            **({"sensitive": split_names(self.cleaned_data["sensitive"])} if self.cleaned_data["sensitive"] else {}),
+            **self.filled("base_value", "explainer"),
+            **({"background": said["reference"]} if said else {}),
+            **shared,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from governance import runner
 from governance.models import Evaluation
 from tests import cast
+from tests.audits.portable.paper import make_paper
 from tests.portal.pages.browsing import browse, text_of
 
 
@@ -115,6 +117,38 @@ def test_explanation_is_asked_for_and_verified(version, developer) -> None:
     assert answer.status_code == 302
     assert "additivity verified on 60 of 60 rows" in page
     assert "Said by the submitter" in page
+
+
+def test_model_document_is_explained_from_its_own_fields(version, developer) -> None:
+    submit = functools.partial(cast.submit, version, by=developer)
+    model = submit("model_document", file=[json.dumps(make_paper()).encode()], file_name="model.json")
+    rows = b"id,x,y,points\np1,0.5,9,11\np2,0.6,2,13\np3,0.6,3,17\n"
+    table = submit("table", file=[rows], file_name="rows.csv")
+    background = submit("table", title="Background", file=[rows], file_name="background.csv")
+    data = version.dataset_uses.get(role="test").dataset_version_id
+    client = browse(developer)
+    given = {
+        "kind": "explanation",
+        "evidence": model.pk,
+        "dataset_version": f"test:{data}",
+        "id": "id",
+        "output": "output",
+        "y_score": "points",
+        "of_class": "points",
+        "explained": "margin",
+        "data": table.pk,
+        "background": background.pk,
+    }
+    answer = client.post(f"/versions/{version.pk}/evaluations/new/", given)
+    evaluation = Evaluation.objects.get()
+    runner.run(evaluation.pk)
+    evaluation.refresh_from_db()
+
+    assert answer.status_code == 302
+    assert evaluation.spec == {"columns": {"id": "id", "y_score": "points"}, "class": "points", "explained": "margin"}
+    assert json.loads(evaluation.result)["recomputation"]["absent"]["table"] == "background"
+    page = text_of(client.get(f"/evaluations/{evaluation.pk}/"))
+    assert "predictions equal to the submitted ones on 3 of 3 rows" in page.lower()
 
 
 @pytest.mark.parametrize(
