@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,6 +32,7 @@ NEEDED = 'It needs numpy and pandas: pip install "countersign[stress]".'
 @click.option("--list", "show_list", is_flag=True, help="List the conditions with their severities, and end.")
 @click.option("--label", metavar="COLUMN", help="The true label.")
 @click.option("--id", "id_column", metavar="COLUMN", help="The row's id; the row's number, where left out.")
+@click.option("--image", "image_column", metavar="COLUMN", help="The image's file, relative to DATA: images are tried.")
 @click.option("--sensitive", multiple=True, metavar="COLUMN", help="For whom it is looked at; the model sees it too.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="A column that the model does not see.")
 @click.option("--score", metavar="FUNCTION", help="A function of the same script that gives scores.")
@@ -53,6 +55,7 @@ def stress(
     show_list: bool,
     label: str | None,
     id_column: str | None,
+    image_column: str | None,
     sensitive: tuple[str, ...],
     drop: tuple[str, ...],
     score: str | None,
@@ -66,9 +69,9 @@ def stress(
 ) -> int:
     """Run a model over a table of rows undisturbed and under conditions, and write its predictions for an audit.
 
-    FUNCTION takes a pandas DataFrame and returns one label for each row. It is your own code and runs with your rights.
-    OUT gets predictions.csv, spec.json and conditions.json. Exit code 0: written (and audited), 1: the audit failed or
-    the model failed under a condition, 2: it could not be told.
+    FUNCTION takes a pandas DataFrame (with --image a list of arrays) and returns one label for each row. It is your own
+    code and runs with your rights. OUT gets predictions.csv, spec.json and conditions.json. Exit code 0: written (and
+    audited), 1: the audit failed or the model failed under a condition, 2: it could not be told.
     """
     if show_list:
         show_conditions()
@@ -77,15 +80,16 @@ def stress(
         raise click.UsageError("Name SCRIPT.py:FUNCTION, DATA, --label and at least one --condition (see --list).")
     if task == "binary" and positive_label is None:
         raise click.UsageError("A binary task needs --positive: which label counts as positive.")
-    script, _, function = model.rpartition(":")
-    predict, scoring = load_functions(Path(script), [function, *([score] if score else [])])
+    predict, scoring = load_functions(model, score)
     table = read_table(data_file)
-    _check_columns(table, [label, *([id_column] if id_column else []), *sensitive, *drop], data_file)
-    hidden = {label, *drop, *([id_column] if id_column else [])}
+    singles = [name for name in (label, id_column, image_column) if name]
+    _check_columns(table, [*singles, *sensitive, *drop], data_file)
+    seen = [name for name in table.columns if name not in {label, id_column, *drop}]
+    data = _open_images(data_file.parent, table[image_column]) if image_column else table[seen]
     with progress_of_rows() as progress:
         rows = _import_stress().run_conditions(
             predict,
-            table[[name for name in table.columns if name not in hidden]],
+            data,
             _import_stress().parse_conditions(conditions),
             ids=table[id_column] if id_column else range(1, len(table) + 1),
             y_true=table[label],
@@ -97,8 +101,11 @@ def stress(
             out=make_folder(folder) / "predictions.csv",
             progress=progress,
         )
-    spec = _make_spec(rows, task, positive_label)
     show_rows(rows, task)
+    return _hand_over(rows, _make_spec(rows, task, positive_label), folder, version_text)
+
+
+def _hand_over(rows: PredictionRows, spec: dict[str, Any], folder: Path, version_text: str | None) -> int:
     for path in _import_stress().write_files(rows, folder, spec):
         out.print(str(path), markup=False, highlight=False)
     failed = NO if rows.failures else YES
@@ -121,6 +128,12 @@ def _import_stress() -> Any:
     return countersign.stress
 
 
+def _open_images(folder: Path, names: Any) -> Any:
+    from countersign.stress.image_files import ImageFiles
+
+    return ImageFiles(folder, [str(name) for name in names])
+
+
 def _make_spec(rows: PredictionRows, task: str, positive_label: str | None) -> dict[str, Any]:
     labels: set[str] = set()
     if task == "multiclass":
@@ -130,8 +143,10 @@ def _make_spec(rows: PredictionRows, task: str, positive_label: str | None) -> d
     return made
 
 
-def load_functions(script: Path, names: Sequence[str]) -> tuple[Callable[[Any], Any], Callable[[Any], Any] | None]:
-    """Return the model's function, and the one that gives scores where one is named, of a script of the user's own."""
+def load_functions(model: str, score: str | None) -> tuple[Callable[[Any], Any], Callable[[Any], Any] | None]:
+    """Return the function of “SCRIPT.py:FUNCTION”, a script of the user's own, and the one that scores, if named."""
+    text, _, function = model.rpartition(":")
+    script = Path(text)
     spec = importlib.util.spec_from_file_location(script.stem, script) if script.is_file() else None
     if spec is None or spec.loader is None:
         raise CountersignError("no_script", None, f"“{script}” is no Python file. Write SCRIPT.py:FUNCTION.")
@@ -143,11 +158,14 @@ def load_functions(script: Path, names: Sequence[str]) -> tuple[Callable[[Any], 
         raise CountersignError("bad_script", None, f"{script} cannot be imported: {error}.") from error
     finally:
         sys.path.remove(str(script.resolve().parent))
-    found = [getattr(module, name, None) for name in names]
-    for name, function in zip(names, found, strict=True):
-        if not callable(function):
-            raise CountersignError("no_function", None, f"{script} has no function “{name}”.")
-    return found[0], (found[1] if len(found) > 1 else None)  # type: ignore[return-value]
+    return _find_function(module, function), (_find_function(module, score) if score else None)
+
+
+def _find_function(module: ModuleType, name: str) -> Callable[[Any], Any]:
+    found: Callable[[Any], Any] | None = getattr(module, name, None)
+    if not callable(found):
+        raise CountersignError("no_function", None, f"{module.__file__} has no function “{name}”.")
+    return found
 
 
 def read_table(file: Path) -> Any:

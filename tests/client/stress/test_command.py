@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from audits.bias.audit import run_bias_audit
 from countersign import Client
@@ -100,6 +101,53 @@ def test_what_is_wrong_is_said(more: list[str], function: str, words: str, folde
 
     assert done.exit_code == 2
     assert words in done.output
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Twelve images of three kinds, bright and dark, with a table that names them."""
+    (tmp_path / "photographs").mkdir()
+    lines = ["file,part,kind,camera"]
+    for number in range(12):
+        mode, levels = (("L", 200), ("RGB", (200, 190, 180)), ("RGBA", (200, 190, 180, 9)))[number % 3]
+        dark = 20 if mode == "L" else (20, 10, 30) if mode == "RGB" else (20, 10, 30, 255)
+        Image.new(mode, (12, 10), levels if number < 6 else dark).save(tmp_path / "photographs" / f"{number}.png")
+        lines.append(f"photographs/{number}.png,p{number},{'bright' if number < 6 else 'dark'},{'NS'[number % 2]}")
+    (tmp_path / "parts.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "look.py").write_text(
+        "def look(images):\n"
+        "    assert len(images) <= 5 and all(image.shape[:2] == (10, 12) for image in images)\n"
+        "    assert all(image.ndim == 2 or image.shape[2] == 3 for image in images)\n"
+        "    return ['bright' if image.mean() > 100 else 'dark' for image in images]\n"
+    )
+    return tmp_path
+
+
+def look(folder: Path, *more: str) -> Any:
+    given = [f"{folder / 'look.py'}:look", folder / "parts.csv", "--label", "kind", "--id", "part", "--image", "file"]
+    given += ["--sensitive", "camera", "--positive", "bright", "--batch-size", 5, "--out", folder / "out", *more]
+    return CliRunner().invoke(main, ["stress", *(str(word) for word in given)], env={"COLUMNS": "200"})
+
+
+def test_image_files_are_tried(photographs: Path) -> None:
+    done = look(photographs, "--condition", "underexposure:4", "--condition", "gaussian_noise:1")
+    assert done.exit_code == 0, done.output
+
+    with (photographs / "out" / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    wrong = {row["row_id"] for row in rows if row["y_true"] != row["y_pred"]}
+    assert wrong == {f"p{number}" for number in range(6)}
+    assert {row["condition"] for row in rows if row["y_true"] != row["y_pred"]} == {"underexposure:4"}
+
+
+@pytest.mark.parametrize("content", [None, b"no image", b""])
+def test_file_that_is_no_image_is_named(content: bytes | None, photographs: Path) -> None:
+    file = photographs / "photographs" / "7.png"
+    file.unlink() if content is None else file.write_bytes(content)
+    done = look(photographs, "--condition", "fog:1")
+
+    assert done.exit_code == 2
+    assert "7.png" in done.output
 
 
 def test_conditions_are_listed_with_their_severities() -> None:
