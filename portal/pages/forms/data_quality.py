@@ -94,7 +94,11 @@ class DataQualityForm(EvaluationForm):
 
     def _fill_in(self, dataset_version: DatasetVersion) -> None:
         """What the dataset version declares is what a profile of it would check first."""
-        declared = [(item["name"], guess_type(item.get("type", ""))) for item in dataset_version.schema]
+        declared = [
+            (item["name"], guess_type(item.get("type", "")))
+            for item in dataset_version.schema
+            if "," not in item["name"]
+        ]
         self.fields["columns"].initial = "\n".join(f"{name}, {kind}" if kind else name for name, kind in declared)
         self.fields["sensitive"].initial = ", ".join(dataset_version.sensitive_columns)
 

@@ -207,6 +207,27 @@ def test_parquet_types_are_taken_as_they_are(tmp_path):
     assert value(result, "key_uniqueness") == 1
 
 
+def test_arrow_and_gzip_give_the_same_numbers(tmp_path):
+    import gzip
+
+    import pyarrow as pa
+    from pyarrow import csv
+
+    rows = [f"{number},{number % 5 or ''},{'ab'[number % 2]},2024-01-{number % 28 + 1:02}" for number in range(60)]
+    text = "\n".join(["id,n,k,on", *rows]) + "\n"
+    plain = write(tmp_path / "t.csv", text)
+    packed = write(tmp_path / "t.csv.gz", gzip.compress(text.encode()))
+    arrow = tmp_path / "t.arrow"
+    table = csv.read_csv(plain)
+    table = table.set_column(2, "k", table.column("k").dictionary_encode())
+    with pa.OSFile(str(arrow), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    spec = {"key": ["id"], "sensitive": ["k"], "time": {"column": "on", "observed_at": "2024-03-01"}}
+    results = [run_quality(path, spec, others={"training": path}) for path in (plain, packed, arrow)]
+    assert results[0]["measures"] == results[1]["measures"] == results[2]["measures"]
+    assert column(results[2], "n")["file_type"] == "BIGINT"
+
+
 def test_wide_table(tmp_path):
     names = [f"f{number}" for number in range(200)]
     text = (
