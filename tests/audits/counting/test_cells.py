@@ -167,3 +167,39 @@ def test_a_value_may_not_pass_for_a_missing_one(tmp_path: Path) -> None:
 def test_every_row_missing_leaves_nothing_to_audit(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="nothing is left to audit"):
         reduce_text(tmp_path, "group,y_true,y_pred\n,1,1\n,0,1\n", missing="exclude")
+
+
+def test_cells_of_the_former_format_are_read(tmp_path: Path) -> None:
+    cells = reduce_text(tmp_path, SIX_ROWS)
+    document = {key: value for key, value in cells.to_json().items() if key not in ("task", "classes", "condition")}
+    copy = Cells.from_json({**document, "format": "countersign/cells/1"})
+    assert (copy.rows, copy.task, copy.classes) == (cells.rows, "binary", ("not 1", "1"))
+
+
+def test_parts_agree_on_their_labels_or_are_refused(tmp_path: Path) -> None:
+    header = "group,y_true,y_pred\n"
+    alone, both = (reduce_text(tmp_path, header + rows) for rows in ("a,1,1\n", "a,1,0\nb,0,0\n"))
+    assert alone.classes == ("not 1", "1")
+    assert alone.merge(both).classes == both.merge(alone).classes == ("0", "1")
+    with pytest.raises(BadInput, match=r"negative label \('0', 'no'\)"):
+        both.merge(reduce_text(tmp_path, header + "a,1,no\n"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"groups": [["b"], ["a"]]}, "sorted and differ"),
+        ({"groups": [["a", "x"]]}, "a group must list 1 values"),
+        ({"resolution": -1}, "resolution must be"),
+        ({"rows": [[2, 0, 0.5, 1, 1.0, 1.0]]}, "out of bounds"),
+        ({"rows": [[0, 0, float("nan"), 1, 1.0, 1.0]]}, "must be finite"),
+        ({"rows": [[0, 0, 0.5, 1.5, 1.0, 1.0]]}, "must be whole numbers"),
+        ({"rows": [[0, 0, 0.5, 1]]}, "damaged"),
+    ],
+)
+def test_scores_of_a_damaged_document_are_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    columns = {"y_true": "y_true", "y_pred": "y_pred", "y_score": "y_score"}
+    document = reduce_text(tmp_path, SIX_ROWS, columns=columns).to_json(scores=True)
+    assert "scores" not in reduce_text(tmp_path, SIX_ROWS, columns=columns).to_json()
+    with pytest.raises(BadInput, match=words):
+        Cells.from_json({**document, "scores": {**document["scores"], **change}})

@@ -267,3 +267,19 @@ def test_too_many_scores_are_put_into_ranges(tmp_path: Path, weighted: bool) -> 
     repeated = "g,y,p,s,w\n" + "a,1,1,0.5,1\nb,0,1,0.5,1\n" * 900
     few = reduce_with(tmp_path, repeated, spec, limits=Limits(exact_scores=1_500)).scores
     assert (few.resolution, few.count.tolist()) == (0, [900, 900])
+
+
+def test_ids_are_compared_in_as_many_passes_as_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audits.counting.identity.IDS_AT_ONCE", 3)
+    rows = "".join(f"p{number},a,1,{number % 2}\n" for number in range(20))
+    columns = {"y_true": "y_true", "y_pred": "y_pred", "id": "id"}
+    content = "id,group,y_true,y_pred\n" + rows
+    assert reduce_text(tmp_path, content, columns=columns).rows_read == 20
+    with pytest.raises(BadInput, match="repeated: 'p7'") as caught:
+        reduce_text(tmp_path, content + "p7,b,0,0\n", columns=columns)
+    assert (caught.value.row, caught.value.line) == (21, 22)
+
+
+def test_a_table_separated_by_bars_is_read(tmp_path: Path) -> None:
+    content = "group,y_true,y_pred\na,1,1\nb,0,1\n"
+    assert reduce_text(tmp_path, content.replace(",", "|")) == reduce_text(tmp_path, content)
