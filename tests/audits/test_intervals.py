@@ -32,6 +32,7 @@ from audits.intervals import (
 )
 from tests.audits.frames import without_fairlearn
 from tests.audits.samples import make_cells
+from tests.bench.coverage import HIGHEST, LOWEST, World, list_worlds, measure_world
 
 
 @pytest.mark.parametrize("module", [bias, intervals, populations], ids=lambda module: module.__name__)
@@ -198,3 +199,22 @@ def test_compare_selection_is_what_the_audit_does() -> None:
     counts = {f"g{place}": (x, 0, 0, 60 - x) for place, x in enumerate(selected)}
     audit = bias_audit(make_cells(counts), metrics=["selection_rate"], draws=300)
     assert compare_selection(selected, 60) == audit.groupings[0].disparities
+
+
+@pytest.mark.parametrize("world", list_worlds(), ids=lambda world: world.name)
+def test_intervals_hold_the_truth_as_often_as_they_say(world: World) -> None:
+    """60 samples a world: the mean over its statistics is steadier than any of them alone."""
+    found = measure_world(world, 300, 60, seed=3, draws=200)
+    assert 0.92 <= sum(found.values()) / len(found) <= 0.995
+    assert min(found.values()) >= 0.83  # 0.95 less more than four standard errors
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("world", list_worlds(), ids=lambda world: world.name)
+def test_coverage_lies_between_93_and_97_percent(world: World) -> None:
+    """1,000 samples: a standard error of 0.7 % on either side of the bounds."""
+    for size in (100, 1_000):
+        for name, share in measure_world(world, size, 1_000, seed=2).items():
+            assert share >= LOWEST - 0.015, (size, name)
+            if not world.conservative or not name.startswith(world.conservative):
+                assert share <= HIGHEST + 0.015, (size, name)

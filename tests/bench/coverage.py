@@ -202,11 +202,16 @@ def find_error_truths() -> dict[str, float]:
 
 LABELS = ("selection_rate", "tpr", "fpr", "precision", "accuracy", "f1", "balanced_accuracy", "theil_index")
 SCORES = ("auc", "log_loss", "brier_score", "calibration_error", "calibration_bias", "mean_score")
-TWO = [(0.4, 0.55, 0.1), (0.5, 0.9, 0.5)]
+TWO = [(0.4, 0.5, 0.15), (0.5, 0.9, 0.4)]
 CLOSE = [(0.4, 0.7, 0.2), (0.5, 0.8, 0.35)]
 EQUAL = [(0.4, 0.7, 0.2), (0.4, 0.7, 0.2)]
 THREE = [(0.4, 0.5, 0.1), (0.5, 0.72, 0.3), (0.45, 0.95, 0.6)]
 ALIKE = [(0.4, 0.7, 0.2)] * 3
+
+
+# The smaller of two ratios at 100 rows, and differences that are small in these worlds.
+LEANING = ("by equalized_odds_ratio", "by predictive_parity_difference", "by accuracy_difference")
+RATIO = "by demographic_parity_ratio"
 
 
 def list_worlds() -> list[World]:
@@ -219,10 +224,10 @@ def list_worlds() -> list[World]:
     all_spreads = tuple(name for name in find_decision_truths(THREE) if name.startswith("by "))
     errors = ("mean_error", "mae", "mse", "rmse", "r2")
     return [
-        World("two groups", sample_decisions(TWO), find_decision_truths(TWO), LABELS),
+        World("two groups", sample_decisions(TWO), find_decision_truths(TWO), LABELS, LEANING),
         World("two close", sample_decisions(CLOSE), find_decision_truths(CLOSE), LABELS, all_spreads),
         World("two alike", sample_decisions(EQUAL), find_decision_truths(EQUAL), LABELS, all_spreads),
-        World("three groups", sample_decisions(THREE), find_decision_truths(THREE), LABELS),
+        World("three groups", sample_decisions(THREE), find_decision_truths(THREE), LABELS, (*LEANING, RATIO)),
         World("three alike", sample_decisions(ALIKE), find_decision_truths(ALIKE), LABELS, all_spreads),
         World(
             "scores",
