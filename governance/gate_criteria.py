@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from governance.dossier import Dossier
 from governance.dossier_items import CriterionItem, EvidenceItem, Measure, RequirementItem
@@ -18,6 +19,8 @@ from governance.models import Comparator, EvidenceKind
 CLAIM_TOLERANCE = 1e-6
 # More rows than this settle nothing in practice.
 LARGEST_ROWS = 10**12
+# What is measured over runs of a training, not over rows.
+COUNTED_IN_RUNS = frozenset({"reproduced_share", "largest_deviation", "metric_deviation"})
 # Kinds whose numbers the portal cannot recompute: they count as reported, and the finding says by whom.
 REPORTED_KINDS = (EvidenceKind.TEST_REPORT, EvidenceKind.LOAD_TEST, EvidenceKind.AB_RESULT)
 
@@ -80,6 +83,9 @@ def _judge_measure(measure: Measure, criterion: CriterionItem) -> tuple[str, str
 
 
 def _describe(measure: Measure) -> str:
+    if measure.metric in COUNTED_IN_RUNS:
+        words = ngettext("Measured %(value)s (in %(n)d run).", "Measured %(value)s (in %(n)d runs).", measure.n)
+        return words % {"value": _number(measure.value), "n": measure.n}
     if measure.low == measure.high == measure.value:
         return _("Measured %(value)s, exact (among %(n)d rows).") % {"value": _number(measure.value), "n": measure.n}
     if measure.low is None and measure.high is None:

@@ -68,14 +68,7 @@ def test_losses_are_told_for_each_camera(audits: dict[str, Any]) -> None:
     assert {"condition=shift:2 & camera=north", "condition=shift:2 & camera=south"} <= populations
 
 
-def test_same_command_gives_the_same_predictions(written: Path, tmp_path: Path) -> None:
-    run(tmp_path)
-
-    for name in ("model.json", "predictions.csv", "spec.json"):
-        assert (tmp_path / "plain" / name).read_bytes() == (written / "plain" / name).read_bytes()
-
-
-def test_training_is_recorded_and_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_is_recorded_and_run_again(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder of its own, as the docstring of the example says."""
     folder = tmp_path / "examples"
     shutil.copytree(SCRIPT.parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -83,6 +76,8 @@ def test_training_is_recorded_and_run_again(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "client"))
     run(Path("production-line"))
     line = Path("production-line") / "plain"
+    for name in ("model.json", "predictions.csv", "spec.json", "metrics.json"):
+        assert (line / name).read_bytes() == (written / "plain" / name).read_bytes()
     given = ["--metrics", line / "metrics.json", "--output", line / "model.json", "--absolute", "accuracy=0.005"]
     given += ["--variable", "PYTHONPATH", "--", sys.executable, "production_line.py"]
     recorded = CliRunner().invoke(main, ["record", *(str(word) for word in given)])

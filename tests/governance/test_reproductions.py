@@ -94,6 +94,8 @@ def test_criterion_on_reproduction_is_judged_by_the_gate(value, status, version,
     (finding,) = [item for item in judge(collect(version)).findings if "Can be trained again" in item.title]
 
     assert finding.status == status
+    assert ("in 1 run)" in finding.detail) is (value is not None)
+    assert "rows" not in finding.detail
 
 
 @pytest.mark.parametrize(
@@ -112,6 +114,13 @@ def test_policy_that_wants_a_reproduction_wants_every_metric_on_record(value, as
     ]
 
     assert finding.status == status
+
+
+def test_runs_counted_by_the_gate_are_the_measures_of_a_reproduction():
+    from audits.metrics import REPRODUCTION_METRICS
+    from governance.gate_criteria import COUNTED_IN_RUNS
+
+    assert set(REPRODUCTION_METRICS) == COUNTED_IN_RUNS
 
 
 def test_asked_once_and_logged_once(version, developer):
