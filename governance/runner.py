@@ -60,10 +60,12 @@ INPUTS_FOR: dict[str, dict[str, tuple[str, ...]]] = {
 
 JOBS_FOR: dict[tuple[str, str], str] = {
     (EvaluationKind.EXPLANATION, EvidenceKind.MODEL_DOCUMENT): "recomputed_explanation",
+    (EvaluationKind.EXPLANATION, EvidenceKind.ONNX_MODEL): "onnx_explanation",
 }
 """(kind of evaluation, kind of evidence) -> kind of job, where it is not the evaluation's own kind."""
 NEEDED_FOR: dict[tuple[str, str], tuple[str, ...]] = {
     (EvaluationKind.EXPLANATION, EvidenceKind.MODEL_DOCUMENT): (InputRole.DATA,),
+    (EvaluationKind.EXPLANATION, EvidenceKind.ONNX_MODEL): (InputRole.DATA,),
 }
 """Which further evidence must be there, by role: a model explains nothing without rows."""
 QUALITY = EvaluationKind.DATA_QUALITY
@@ -75,6 +77,7 @@ def check_spec(kind: str, spec: dict[str, Any], evidence_kind: str = "") -> dict
     """Let the laboratory check a specification before it is queued. Raises ``InvalidInput`` naming the key."""
     # Imported here: the laboratory's checks are light, but nothing else of it may reach a web process.
     from audits.explanations.spec import check_explanation_spec
+    from audits.onnx_models.spec import check_onnx_spec
     from audits.portable.spec import check_recompute_spec
     from audits.quality.spec import check_quality_spec
     from audits.reproduction import check_reproduction_spec
@@ -89,11 +92,21 @@ def check_spec(kind: str, spec: dict[str, Any], evidence_kind: str = "") -> dict
             check_quality_spec(spec)
         elif evidence_kind == EvidenceKind.MODEL_DOCUMENT:
             check_recompute_spec(spec)
+        elif evidence_kind == EvidenceKind.ONNX_MODEL:
+            _require_onnx()
+            check_onnx_spec(spec)
         else:
             check_explanation_spec(spec)
     except BadInput as error:
         raise InvalidInput(f"The specification is not usable: {error}", field="spec") from None
     return spec
+
+
+def _require_onnx() -> None:
+    """Raise ``InvalidInput`` unless the operator wants ONNX models to be run."""
+    if not settings.COUNTERSIGN_ONNX:
+        message = "ONNX models are stored here and not run: the operator of this portal has not turned that on."
+        raise InvalidInput(message, field="evidence")
 
 
 def run(evaluation_id: int) -> bool:
@@ -166,6 +179,8 @@ def _compute(evaluation: Evaluation) -> dict[str, Any]:
     limits = JobLimits(
         seconds=settings.COUNTERSIGN_SANDBOX_SECONDS, memory=settings.COUNTERSIGN_SANDBOX_MEMORY * MEBIBYTE
     )
+    if evaluation.evidence.kind == EvidenceKind.ONNX_MODEL:
+        _require_onnx()
     job = JOBS_FOR.get((evaluation.kind, evaluation.evidence.kind), evaluation.kind)
     with _inputs(evaluation) as inputs:
         return run_job(job, inputs, _specify(evaluation), limits=limits, progress=tell, is_cancelled=is_given_up)

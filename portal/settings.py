@@ -124,6 +124,8 @@ COUNTERSIGN_LEASE_SECONDS = env.float("COUNTERSIGN_LEASE_SECONDS", default=30)
 # numerical libraries reserve about a third before they read a row.
 COUNTERSIGN_SANDBOX_SECONDS = env.float("COUNTERSIGN_SANDBOX_SECONDS", default=1500)
 COUNTERSIGN_SANDBOX_MEMORY = env.int("COUNTERSIGN_SANDBOX_MEMORY", default=3072)
+# Explaining ONNX models needs the extra "onnx"; its parser runs in the sandbox, and only where it is wanted.
+COUNTERSIGN_ONNX = env.bool("COUNTERSIGN_ONNX", default=False)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -62,6 +62,7 @@ JOBS: dict[str, Job | str] = {
     "bias_audit": "audits.bias.job:run_bias_audit_job",
     "explanation": _run_explanation,
     "recomputed_explanation": "audits.portable.recompute:run_recomputed_explanation",
+    "onnx_explanation": "audits.onnx_models.explain:run_onnx_explanation",
     "data_quality": "audits.quality.profile:run_quality_job",
     "batch": run_batch,
     "self_test": "audits.sandbox.probes:run_self_test",

@@ -480,3 +480,36 @@ def test_result_that_comes_after_the_cancellation_is_dropped(version, developer,
     monkeypatch.setattr(runner, "run_job", finish_late)
     assert run(evaluation).status == WorkStatus.CANCELLED
     assert list_entries("evaluation.completed") == []
+
+
+# --- ONNX ------------------------------------------------------------------------------------------------------
+
+
+def request_onnx(version, developer, content: bytes, table: bytes) -> Evaluation:
+    model = cast.submit(version, "onnx_model", by=developer, file=[content], file_name="model.onnx")
+    rows = cast.submit(version, "table", by=developer, file=[table], file_name="rows.csv")
+    spec = {"columns": {"id": "id"}, "features": ["a", "b", "c"], "output": "probabilities", "output_column": 1}
+    return evaluations.request_evaluation(
+        version, kind="explanation", evidence=model, spec=spec, inputs={"data": rows}, actor=cast.acting(developer)
+    )
+
+
+def test_onnx_is_not_run_unless_the_operator_turns_it_on(version, developer, settings):
+    with pytest.raises(InvalidInput, match="has not turned that on"):
+        request_onnx(version, developer, b"x", b"id,a,b,c\n1,1,1,1\n")
+    settings.COUNTERSIGN_ONNX = True
+    evaluation = request_onnx(version, developer, b"y", b"id,a,b,c\n1,1,1,2\n")
+    settings.COUNTERSIGN_ONNX = False
+    assert "has not turned that on" in run(evaluation).failure
+
+
+@needs_devset
+@pytest.mark.sandboxed
+def test_onnx_model_is_explained_in_the_sandbox(version, developer, settings):
+    settings.COUNTERSIGN_ONNX = True
+    content = (find_devset() / "artifacts" / "lsac_logreg.onnx").read_bytes()
+    rows = "".join(f"{n},{30 + n % 12},{2 + n % 20 / 10},{n % 7 / 3 - 1}\n" for n in range(60))
+    done = run(request_onnx(version, developer, content, f"id,a,b,c\n{rows}".encode()))
+    assert done.status == WorkStatus.SUCCEEDED, done.failure
+    statement = "recomputed by the portal from an ONNX model (model-agnostic, 60 rows)"
+    assert json.loads(done.result)["statement"] == statement
