@@ -20,6 +20,9 @@ from audits.errors import BadInput
 from audits.json_files import check_writable, read_json, write_json
 
 COMPUTED, NOT_ESTABLISHED, BAD_INPUT = 0, 1, 2
+OUT_OF_MEMORY = "out of memory; close other programs, or count the rows first (python -m audits cells)"
+NO_MEMORY = ("failed to map segment", "Cannot allocate memory", "Out of Memory Error", "can't start new thread")
+"""How libraries say that memory ran out without raising MemoryError."""
 
 DESCRIPTION = """\
 Audit predictions, explanations and tables as one JSON specification says. No server is needed and
@@ -58,17 +61,23 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - nobody reads; closing must not fail again
         return COMPUTED
-    except BadInput as error:
-        return _refuse(str(error))
-    except MemoryError:
-        return _refuse("out of memory; close other programs, or count the rows first (python -m audits cells)")
-    except OSError as error:
-        return _refuse(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
     except Exception as error:
-        if options.debug:
+        if options.debug and not isinstance(error, (BadInput, OSError)):
             raise
-        kind = type(error).__name__
-        return _refuse(f"a fault of this program, please report it: {kind}: {error} (--debug shows where)")
+        return _refuse(_explain(error))
+
+
+def _explain(error: Exception) -> str:
+    """Return in one line what went wrong."""
+    text = str(error)
+    if isinstance(error, BadInput):
+        return text
+    if isinstance(error, MemoryError) or any(sign in text for sign in NO_MEMORY):
+        return OUT_OF_MEMORY
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else text
+    kind = type(error).__name__
+    return f"a fault of this program, please report it: {kind}: {text[:500]} (--debug shows where)"
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
