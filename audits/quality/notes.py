@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audits.bias.results import Note
+from audits.quality.measured import Profile
 from audits.quality.results import about_column
-
-if TYPE_CHECKING:
-    from audits.quality.profile import Profile
 
 
 def write_notes(profile: Profile, binding: Mapping[str, Any]) -> list[Note]:

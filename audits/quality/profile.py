@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +14,28 @@ from audits.intervals import find_z
 from audits.populations import OVERALL
 from audits.quality.columns import ColumnCounts, count_columns, trust_numbers
 from audits.quality.comparison import (
-    Leakage,
-    SourceComparison,
     compare_with_source,
     find_leakage,
     measure_accuracy,
     measure_leakage,
 )
-from audits.quality.keys import Uniqueness, check_uniqueness, measure_label_consistency, measure_uniqueness
-from audits.quality.numbers import NumberProfile, profile_numbers
+from audits.quality.keys import check_uniqueness, measure_label_consistency, measure_uniqueness
+from audits.quality.measured import Profile
+from audits.quality.numbers import profile_numbers
 from audits.quality.personal import PersonalHint, find_hints, measure_personal
 from audits.quality.record import to_json
 from audits.quality.representation import (
-    ClassBalance,
-    Representation,
     check_balance,
     check_representation,
     measure_balance,
     measure_representation,
 )
 from audits.quality.results import Quantity, about_column, count_share, exact, undefined
-from audits.quality.rules import RuleCount, check_rules, measure_rules
+from audits.quality.rules import check_rules, measure_rules
 from audits.quality.spec import QualitySpec, check_quality_spec
 from audits.quality.staging import Staged, stage
-from audits.quality.timeliness import Timeliness, check_timeliness, measure_timeliness
-from audits.quality.validity import ColumnValidity, check_validity, measure_schema, measure_validity
+from audits.quality.timeliness import check_timeliness, measure_timeliness
+from audits.quality.validity import check_validity, measure_schema, measure_validity
 from audits.quality.values import ValueProfile, count_constant, profile_values
 from audits.tables.arrow import ArrowScan
 from audits.tables.diagnose import raise_unreadable
@@ -52,31 +49,6 @@ QUALITY_LIMITS = replace(LIMITS, columns=2_000)
 OTHER_TABLES = ("training", "source")
 
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Everything measured about one table."""
-
-    spec: QualitySpec
-    file: TableFile
-    others: Mapping[str, TableFile]
-    rows: int
-    types: Mapping[str, str]
-    counts: Mapping[str, ColumnCounts]
-    values: Mapping[str, ValueProfile]
-    numbers: Mapping[str, NumberProfile]
-    validities: Sequence[ColumnValidity]
-    schema: Mapping[str, Sequence[str]]
-    uniqueness: Uniqueness
-    rules: Sequence[RuleCount]
-    hints: Sequence[PersonalHint]
-    representations: Sequence[Representation]
-    balance: ClassBalance | None = None
-    timeliness: Timeliness | None = None
-    comparison: SourceComparison | None = None
-    leakage: Leakage | None = None
-    quantities: Sequence[Quantity] = field(default_factory=list)
 
 
 def run_quality(

@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audits.bias.record import versions
 from audits.bias.verdicts import judge_criteria
 from audits.populations import OVERALL, name_group
+from audits.quality.measured import Profile
 from audits.quality.notes import write_notes
 from audits.quality.personal import KINDS, PersonalHint
 from audits.quality.results import Quantity
 from audits.quality.rules import RuleCount
 from audits.quality.vocabulary import QUALITY_METRICS
-
-if TYPE_CHECKING:
-    from audits.quality.profile import Profile
 
 FORMAT = "countersign/data-quality/1"
 LIBRARIES = ("numpy", "scipy", "duckdb")
