@@ -76,7 +76,7 @@ def run_quality(
         Called with (share done, what is being done).
     scratch : Path, optional
         An existing folder for the private copy of large text tables; the system's own where not
-        given. Nothing is left in it.
+        given. Nothing is left in it, unless the process is killed.
 
     Returns
     -------

@@ -4,7 +4,8 @@ A column of the file becomes three of the relation: `c3` its text, NULL where th
 holds a declared token; `n3` the number it writes, NULL where it writes none; `d3` its date or time.
 Small tables are held by the engine; of large text tables a compressed copy is made in a private
 folder, so that columns can be read alone; where no such folder is given, the text is read anew for
-every question. Nothing is ever kept of the copy.
+every question. The copy is removed at the end; a killed process leaves it in the folder (the sandbox's
+own folder vanishes with the child).
 """
 
 from __future__ import annotations
