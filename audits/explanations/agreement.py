@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from audits.explanations.attributions import Attributions
+from audits.explanations.protected import find_protected
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +96,8 @@ class ResampledImportance:
         """Return how many of the named features are among the first `top`, with percentiles over the resamples."""
         import numpy as np
 
-        wanted = {place for place, name in enumerate(self.features) if name in names}
+        protected = find_protected(names, self.features)
+        wanted = {place for place, name in enumerate(self.features) if name in protected.features}
 
         def count(row: NDArray[np.float64]) -> int:
             return len(wanted.intersection(np.argsort(-row, kind="stable")[:top].tolist()))
@@ -110,7 +112,9 @@ class ResampledImportance:
             "low": min(int(low), value),
             "high": max(int(high), value),
             "features": [self.features[place] for place in order if place in wanted],
-            "not_in_the_model": sorted(set(names).difference(self.features)),
+            "counted": list(protected.features),
+            "not_in_the_model": list(protected.absent),
+            "reason": None if wanted else "none of the declared features is among the explained ones",
         }
 
 

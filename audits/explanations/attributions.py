@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from audits.errors import BadInput
 from audits.explanations.spec import MAXIMUM_FEATURES, VALUE_PREFIX, ExplanationSpec
@@ -150,27 +150,41 @@ def _read_ids(engine: duckdb.DuckDBPyConnection, file: TableFile, spec: Explanat
     return ids
 
 
+def _keep_wanted(
+    found: dict[str, tuple[str | None, ...]], batch: list[tuple[Any, ...]], wanted: set[str], column: str
+) -> None:
+    for row in batch:
+        if row[0] not in wanted:
+            continue
+        if row[0] in found:
+            raise BadInput(f"the prediction file has the explained row {row[0][:40]!r} more than once", column=column)
+        found[row[0]] = row[1:]
+
+
 def read_groups(
-    path: Path, ids: tuple[str, ...], spec: ExplanationSpec, *, limits: Limits = LIMITS
+    path: Path, attributions: Attributions, spec: ExplanationSpec, *, limits: Limits = LIMITS
 ) -> tuple[TableFile, dict[str, list[str | None]]]:
     """Return (prediction file, sensitive feature -> value of every explained row).
 
-    Every explained row must be a row of the prediction file.
+    Every explained row must be a row of the prediction file, and where the specification names its
+    column of outputs (`prediction_output`), the explained output must be the one submitted there.
     """
     import duckdb
 
     column = spec.prediction_id or spec.columns.get("id")
     if column is None:
         raise BadInput("rows can be matched with the predictions only by id: name columns.id", column="columns")
-    file = read_table(path, (column, *spec.sensitive), limits=limits)
+    ids = attributions.ids
+    outputs = () if spec.prediction_output is None else (spec.prediction_output,)
+    file = read_table(path, tuple(dict.fromkeys((column, *spec.sensitive, *outputs))), limits=limits)
     wanted = set(ids)
     found: dict[str, tuple[str | None, ...]] = {}
-    texts = ", ".join(file.text(name) for name in (column, *spec.sensitive))
+    texts = ", ".join(file.text(name) for name in (column, *spec.sensitive, *outputs))
     with open_table(file) as engine:
         try:
             result = engine.execute(f"SELECT {texts} FROM {file.scan()}")  # noqa: S608
             while batch := result.fetchmany(50_000):
-                found.update((row[0], row[1:]) for row in batch if row[0] in wanted)
+                _keep_wanted(found, batch, wanted, column)
         except duckdb.Error:
             raise_unreadable(file, limits)
     strangers = [name for name in ids if name not in found]
@@ -180,4 +194,20 @@ def read_groups(
             f"{len(strangers):,} explained rows are not in the prediction file, first {shown}",
             column=spec.columns.get("id"),
         )
+    if spec.prediction_output is not None:
+        _compare_outputs(attributions, [found[row][-1] for row in ids], spec)
     return file, {name: [found[row][place] for row in ids] for place, name in enumerate(spec.sensitive)}
+
+
+def _compare_outputs(attributions: Attributions, texts: list[str | None], spec: ExplanationSpec) -> None:
+    """Check that every explained output is the one the prediction file has for that row."""
+    for row, output, text in zip(attributions.ids, attributions.output.tolist(), texts, strict=True):
+        submitted = read_number(text)
+        if submitted is None:
+            raise BadInput(f"row {row[:40]!r} has no number, but {str(text)[:40]!r}", column=spec.prediction_output)
+        if abs(output - submitted) > spec.tolerance * max(abs(output), abs(submitted)):
+            raise BadInput(
+                f"the explained output of row {row[:40]!r} is {output!r}, the submitted prediction {submitted!r}: "
+                "explain the model that made the predictions, on the same scale",
+                column=spec.prediction_output,
+            )

@@ -299,15 +299,17 @@ def run_explanation(
         JSON-ready, `format` "countersign/explanation/2".
     """
     checked = check_explanation_spec(dict(spec))
-    if checked.sensitive and predictions is None:
+    if predictions is None and checked.sensitive:
         raise BadInput("sensitive groups need the prediction file they stand in", column="sensitive")
+    if predictions is None and checked.prediction_output:
+        raise BadInput("submitted outputs need the prediction file they stand in", column="prediction_output")
     if progress:
         progress(0.0, "reading the attributions")
     attributions = read_attributions(Path(path), checked, limits=limits)
     groups: dict[str, list[str | None]] = {}
     matched: TableFile | None = None
     if predictions is not None:
-        matched, groups = read_groups(Path(predictions), attributions.ids, checked, limits=limits)
+        matched, groups = read_groups(Path(predictions), attributions, checked, limits=limits)
     if progress:
         progress(0.5, "checking additivity")
     result = check_attributions(

@@ -11,9 +11,11 @@ scored, more than four unlikely to help.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from audits.explanations.attributions import Attributions
+from audits.explanations.protected import find_protected
 from audits.explanations.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -43,12 +45,13 @@ def find_reasons(attributions: Attributions, wishes: Wishes, threshold: float, r
     distance = sign * (attributions.output - threshold)
     adverse = np.flatnonzero(distance > 0)
     statements = [wishes.statements.get(name, name) for name in attributions.features]
+    protected = frozenset(find_protected(wishes.protected, attributions.features).features)
     against = sign * attributions.shap[adverse]
     counted: Counter[str] = Counter()
     withheld = 0
     rows = {}
     for place, row in enumerate(adverse.tolist()):
-        reasons, is_withheld = _rank(against[place], statements, attributions, wishes)
+        reasons, is_withheld = _rank(against[place], statements, attributions.features, protected)
         counted.update(reason["statement"] for reason in reasons)
         withheld += is_withheld
         rows[row] = reasons
@@ -71,16 +74,16 @@ def find_reasons(attributions: Attributions, wishes: Wishes, threshold: float, r
 
 
 def _rank(
-    against: NDArray[np.float64], statements: list[str], attributions: Attributions, wishes: Wishes
+    against: NDArray[np.float64], statements: list[str], features: Sequence[str], protected: frozenset[str]
 ) -> tuple[list[dict[str, Any]], bool]:
     """Return the principal reasons of one row, and whether a protected feature would have been one."""
     sums: dict[str, float] = {}
     members: dict[str, list[str]] = {}
-    for name, statement, push in zip(attributions.features, statements, against.tolist(), strict=True):
+    for name, statement, push in zip(features, statements, against.tolist(), strict=True):
         sums[statement] = sums.get(statement, 0.0) + push
         members.setdefault(statement, []).append(name)
     ranked = sorted((name for name in sums if sums[name] > 0), key=lambda name: (-sums[name], name))
-    protected = {name for name in ranked if set(members[name]) & set(wishes.protected)}
-    would_be = bool(protected.intersection(ranked[:MOST_REASONS]))
-    allowed = [name for name in ranked if name not in protected][:MOST_REASONS]
+    barred = {name for name in ranked if protected.intersection(members[name])}
+    would_be = bool(barred.intersection(ranked[:MOST_REASONS]))
+    allowed = [name for name in ranked if name not in barred][:MOST_REASONS]
     return [{"statement": name, "features": members[name], "push": sums[name]} for name in allowed], would_be

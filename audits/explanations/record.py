@@ -57,9 +57,7 @@ def to_json(
     """Return an explanation as a JSON-ready document without NaN."""
     return {
         "format": FORMAT,
-        "statement": (
-            f"computed by submitter, additivity verified on {result.additive_rows:,} of {result.rows:,} rows"
-        ),
+        "statement": _state(result, spec),
         "said_by_submitter": dict(spec.said),
         "features": list(result.features),
         "rows": result.rows,
@@ -94,6 +92,13 @@ def to_json(
             "intervals": {"level": spec.level},
         },
     }
+
+
+def _state(result: Explanation, spec: ExplanationSpec) -> str:
+    verified = f"computed by submitter, additivity verified on {result.additive_rows:,} of {result.rows:,} rows"
+    if spec.prediction_output is None:
+        return verified
+    return f"{verified}, output equal to the submitted prediction on {result.rows:,} of {result.rows:,} rows"
 
 
 def _miss_to_json(miss: Miss) -> dict[str, Any]:

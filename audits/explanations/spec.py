@@ -49,6 +49,7 @@ KEYS = (
     "threshold",
     "sensitive",
     "prediction_id",
+    "prediction_output",
     "delimiter",
     "minimum_group_size",
     "intervals",
@@ -78,6 +79,7 @@ class ExplanationSpec:
     threshold: float | None = None
     sensitive: tuple[str, ...] = ()
     prediction_id: str | None = None
+    prediction_output: str | None = None
     delimiter: str | None = None
     minimum_group_size: int = DEFAULT_MINIMUM_GROUP_SIZE
     level: float = 0.95
@@ -113,6 +115,7 @@ def check_explanation_spec(document: object) -> ExplanationSpec:
         threshold=None if threshold is None else check_number(threshold, "threshold"),
         sensitive=_check_names(spec.get("sensitive"), "sensitive", MAXIMUM_SENSITIVE),
         prediction_id=_check_optional_text(spec.get("prediction_id"), "prediction_id"),
+        prediction_output=_check_optional_text(spec.get("prediction_output"), "prediction_output"),
         delimiter=check_choice(spec.get("delimiter"), "delimiter", DELIMITERS),
         minimum_group_size=check_integer(size, "minimum_group_size", 1, 1_000_000),
         level=check_intervals(spec.get("intervals"))[1],

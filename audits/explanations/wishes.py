@@ -79,7 +79,7 @@ def check_wishes(spec: Mapping[str, object]) -> Wishes:
 def _check_repeats(value: object) -> tuple[Repeat, ...]:
     if not isinstance(value, list) or len(value) > MAXIMUM_REPEATS:
         raise BadInput(f"must be a list of at most {MAXIMUM_REPEATS} importances", column="repeats")
-    repeats = []
+    repeats: list[Repeat] = []
     for number, entry in enumerate(value):
         key = f"repeats[{number}]"
         given = check_part(entry, key, ("seed", "name", "importance"))
@@ -88,7 +88,11 @@ def _check_repeats(value: object) -> tuple[Repeat, ...]:
         importance = _check_importance(given.get("importance"), f"{key}.importance")
         if not importance:
             raise BadInput("must give the importance of every feature", column=f"{key}.importance")
-        repeats.append(Repeat(f"seed {seed}" if name is None else check_text(name, f"{key}.name"), importance))
+        # The word in front keeps a name from passing for another population, such as the former version.
+        shown = f"seed {seed}" if name is None else f"repeat {check_text(name, f'{key}.name')}"
+        if shown in {repeat.name for repeat in repeats}:
+            raise BadInput(f"{shown!r} is given twice", column=key)
+        repeats.append(Repeat(shown, importance))
     return tuple(repeats)
 
 
