@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from audits.bias.disparities import IMPACT_RATIO
 from audits.bias.frontier import COMMON, CONSTRAINTS, PER_GROUP, describe_choice, draw_frontier, to_json_number
 from audits.bias.reweighing import find_weights
 from audits.bias.thresholds import RATES, Choice, Curve, choose_common, choose_per_group, draw_curves
@@ -107,9 +109,10 @@ def _advise_feature(cells: Cells, features: tuple[str, ...], criteria: Sequence[
         "rule": "selected where the score is at least the threshold",
         "considered": {name_group(features, group): curve.threshold.size for group, curve in curves.items()},
     }
+    wanted = [_restate(criterion, features, curves) for criterion in criteria]
     found["criteria"] = [
         _meet_criterion(features, curves, criterion, cells)
-        for criterion in criteria
+        for criterion in wanted
         if criterion.population == population and is_movable(criterion)
     ]
     if not found["criteria"]:
@@ -117,6 +120,17 @@ def _advise_feature(cells: Cells, features: tuple[str, ...], criteria: Sequence[
             {"disparity": metric, "points": draw_frontier(features, curves, metric)} for metric in UNASKED
         ]
     return found
+
+
+def _restate(criterion: Criterion, features: tuple[str, ...], curves: Mapping[tuple[str, ...], Curve]) -> Criterion:
+    """Return a criterion on the impact ratio of one group as the one on the lowest ratio of all groups.
+
+    It asks for at least as much: where the lowest impact ratio is high enough, every one is.
+    """
+    groups = [name_group(features, group) for group in curves]
+    if criterion.metric != IMPACT_RATIO or criterion.population not in groups:
+        return criterion
+    return replace(criterion, metric="demographic_parity_ratio", population=name_comparison(features))
 
 
 def is_movable(criterion: Criterion) -> bool:

@@ -51,8 +51,11 @@ def test_only_disparities_that_thresholds_move_are_looked_for(tmp_path: Path) ->
         Criterion("demographic_parity_difference", "by group", "at_least", 0.5),
         Criterion("demographic_parity_ratio", "by other", "at_least", 0.8),
         Criterion("demographic_parity_ratio", "by group", "at_least", 0.8),
+        Criterion("impact_ratio", "group=b", "at_least", 0.7),
+        Criterion("impact_ratio", "group=c", "at_least", 0.7),
     )
-    assert [entry["metric"] for entry in found["criteria"]] == ["demographic_parity_ratio"]
+    assert [entry["metric"] for entry in found["criteria"]] == ["demographic_parity_ratio"] * 2
+    assert [entry["bound"] for entry in found["criteria"]] == [0.8, 0.7]
     assert found["criteria"][0]["thresholds_per_group"]["disparity"] == 1.0
 
 
