@@ -303,8 +303,9 @@ def vocabulary() -> list[dict[str, str]]:
     from audits.bias.disparities import DISPARITIES
     from audits.bias.losses import ROBUSTNESS_METRICS
     from audits.bias.proxy_metrics import PROXY_METRICS
-    from audits.metrics import EXPLANATION_METRICS, METRICS, REPRODUCTION_METRICS
+    from audits.metrics import METRICS
     from audits.quality.vocabulary import QUALITY_METRICS
+    from audits.vocabulary import EXPLANATION_METRICS, REPRODUCTION_METRICS
 
     known: list[Any] = [
         *METRICS.values(),

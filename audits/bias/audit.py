@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from audits.bias.classes import TOGETHER, list_class_metrics, set_against_rest
-from audits.bias.comparisons import Comparer, read_like_fairlearn
+from audits.bias.comparisons import Comparer
 from audits.bias.extension import extend_result
+from audits.bias.fairlearn_reading import read_like_fairlearn
 from audits.bias.groupings import measure_groups
 from audits.bias.impact import find_impact_ratios, find_scoring_rates
 from audits.bias.notes import note_classes, write_notes

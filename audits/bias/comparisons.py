@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,37 +9,29 @@ from typing import TYPE_CHECKING
 from audits.bias.disparities import DISPARITIES, REFERENCE_DIFFERENCES, REFERENCE_RATIOS, DisparityDefinition
 from audits.bias.frame import Frame
 from audits.bias.groupings import evaluate_draws
+from audits.bias.limits import BY_DEFINITION, bound_estimate, bound_of, combine, divide_groups, percentiles, value_of
 from audits.bias.results import Estimate, Group, Spread
 from audits.bias.tallies import Settings
 from audits.intervals import (
     Bounded,
-    Drawn,
     Interval,
     divide_bounded,
     fold_difference,
     fold_ratio,
-    joint_range_interval,
-    joint_ratio_interval,
-    katz_log,
-    range_interval,
-    range_ratio_interval,
     subtract,
     subtract_limits,
 )
-from audits.metrics import METRICS, SHARES, Counts
+from audits.metrics import METRICS
 from audits.populations import name_group
+from audits.resampled import Drawn, joint_range_interval, joint_ratio_interval, range_interval, range_ratio_interval
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FAIRLEARN_ZEROS = ("tpr", "fnr", "fpr", "tnr", "precision")
-"""Metrics that fairlearn and scikit-learn take as 0 where the denominator is empty."""
-
 LEANING = "calibration_error"
 """A metric that chance alone makes larger, in small groups more than in large ones."""
 ONE_GROUP = "only one group: nothing to compare"
-BY_DEFINITION = "by definition"
 
 Draw = Callable[[], "NDArray[np.float64]"]
 
@@ -126,7 +117,7 @@ class Comparer:
                 continue
             if part.low is None or part.high is None:
                 return replace(estimate, low=None, high=None, method=None)
-            known = [Bounded(_value(group, name), 0.0, 0.0) for group in groups]
+            known = [Bounded(value_of(group, name), 0.0, 0.0) for group in groups]
             values = np.array([bound.value for bound in known])
             parts.append(Drawn(values, self._draw_metric(name, groups, known)))
             limits.append((part.low, part.high))
@@ -150,8 +141,8 @@ class Comparer:
         defined = [group for group in self._groups if group.estimates[name].value is not None]
         if not defined:
             return Estimate(None, reason=f"undefined: {name} is undefined in every group")
-        bounds = [_bound(group, name) for group in defined]
-        value = max(_value(group, name) for group in defined)
+        bounds = [bound_of(group, name) for group in defined]
+        value = max(value_of(group, name) for group in defined)
         known = [bound for bound in bounds if bound is not None]
         if len(known) < len(defined):
             return Estimate(value, reason=self._find_reason(name) or "no interval can be given")
@@ -160,7 +151,7 @@ class Comparer:
 
     def _spread_metric(self, name: str) -> Spread:
         defined = [group for group in self._groups if group.estimates[name].value is not None]
-        values = [_value(group, name) for group in defined]
+        values = [value_of(group, name) for group in defined]
         if not values:
             nothing = Estimate(None, reason="undefined: the rate is undefined in every group")
             return Spread(None, None, nothing, nothing)
@@ -182,7 +173,7 @@ class Comparer:
 
     def _compare_leaning(self, name: str, groups: Sequence[Group]) -> tuple[Interval | None, Interval | None]:
         """Return limits that hold wherever those of all groups do: chance alone makes the metric larger."""
-        bounds = [_bound(group, name) for group in groups]
+        bounds = [bound_of(group, name) for group in groups]
         known = [bound for bound in bounds if bound is not None]
         if len(known) < len(groups):
             return None, None
@@ -221,13 +212,13 @@ class Comparer:
 
     def _compare_pair(self, name: str, pair: Sequence[Group]) -> tuple[Interval | None, Interval | None]:
         """Return closed-form limits of difference and ratio between two groups."""
-        bounds = [_bound(group, name) for group in pair]
+        bounds = [bound_of(group, name) for group in pair]
         if bounds[0] is None or bounds[1] is None:
             return None, None
         difference = fold_difference(subtract(bounds[0], bounds[1]))
         if max(bounds[0].value, bounds[1].value) <= 0 or min(bounds[0].low, bounds[1].low) < 0:
             return difference, None
-        ordered = sorted(pair, key=lambda group: _value(group, name))
+        ordered = sorted(pair, key=lambda group: value_of(group, name))
         ratio = divide_groups(name, ordered[0], ordered[1], self._settings.z)
         return difference, fold_ratio(ratio) if ratio else None
 
@@ -239,7 +230,7 @@ class Comparer:
         """
         import numpy as np
 
-        bounds = [_bound(group, name) for group in groups]
+        bounds = [bound_of(group, name) for group in groups]
         known = [bound for bound in bounds if bound is not None]
         if len(known) < len(groups):
             return None, None
@@ -313,7 +304,7 @@ class Comparer:
         return found
 
     def _minus(self, group: Group, base: Group, name: str, is_base: bool, reason: str | None) -> Estimate:
-        first, second = _bound(group, name), _bound(base, name)
+        first, second = bound_of(group, name), bound_of(base, name)
         if first is None or second is None:
             return self._without_limits(group, base, name, lambda one, other: one - other, reason)
         if is_base:
@@ -328,7 +319,7 @@ class Comparer:
     def _over(self, group: Group, base: Group, name: str, is_base: bool, reason: str | None) -> Estimate:
         import numpy as np
 
-        first, second = _bound(group, name), _bound(base, name)
+        first, second = bound_of(group, name), bound_of(base, name)
         if second is not None and second.value == 0:
             return Estimate(None, reason=f"undefined: {name} of the reference group is 0")
         if first is None or second is None:
@@ -353,113 +344,7 @@ class Comparer:
         return Estimate(combine_values(one, other), reason=reason or "no interval can be given")
 
 
-def percentiles(drawn: NDArray[np.float64], value: float, level: float) -> Interval | None:
-    """Return the percentile limits of draws, never leaving out the value itself."""
-    import numpy as np
-
-    usable = drawn[np.isfinite(drawn)]
-    if len(usable) < 2:
-        return None
-    low, high = np.quantile(usable, [0.5 - level / 2, 0.5 + level / 2])
-    return Interval(min(float(low), value), max(float(high), value), "cluster bootstrap")
-
-
-def _value(group: Group, name: str) -> float:
-    value = group.estimates[name].value
-    return math.nan if value is None else value
-
-
-def _bound(group: Group, name: str) -> Bounded | None:
-    found = group.estimates[name]
-    if found.value is None or found.low is None or found.high is None:
-        return None
-    return Bounded(found.value, found.low, found.high)
-
-
-def bound_estimate(value: float, interval: Interval | None, reason: str | None) -> Estimate:
-    if interval is None:
-        return Estimate(value, reason=reason or "no interval can be given")
-    high = interval.high if math.isfinite(interval.high) else None
-    return Estimate(value, interval.low, high, interval.method, reason)
-
-
 def _ratio_gap(lowest: float, highest: float) -> str:
     if lowest < 0:
         return "undefined: a ratio of values that can be negative says nothing"
     return f"undefined: the highest value is {highest:g}"
-
-
-def combine(parts: Sequence[Estimate], how: str) -> Estimate:
-    """Return one value from those of several metrics (equalized odds: TPR and FPR), without limits.
-
-    A ratio that is undefined is passed over; a difference that is undefined leaves the whole
-    undefined. The reasons of all parts are kept.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    reasons = dict.fromkeys(part.reason for part in parts if part.reason)
-    reason = "; ".join(reasons) or None
-    values = [part.value for part in parts if part.value is not None]
-    if not values or (len(values) < len(parts) and how != "lowest"):
-        return Estimate(None, reason=reason)
-    if how == "mean":
-        return Estimate(math.fsum(values) / len(values), reason=reason)
-    return Estimate(max(values) if how == "highest" else min(values), reason=reason)
-
-
-def divide_groups(name: str, group: Group, base: Group, z: float) -> Interval | None:
-    """Return limits of the ratio of a metric between two groups.
-
-    Katz's log method for shares of whole rows; MOVER where a count is 0, rows are weighted or the
-    metric is not a share.
-    """
-    share = SHARES.get(name)
-    if share is not None and group.counts == group.weights:
-        counts, others = Counts(*group.counts), Counts(*base.counts)
-        interval = katz_log(share.part(counts), share.whole(counts), share.part(others), share.whole(others), z)
-        if interval is not None:
-            return interval
-    first, second = _bound(group, name), _bound(base, name)
-    if first is None or second is None or second.value <= 0:
-        return None
-    return divide_bounded(first, second)
-
-
-def read_like_fairlearn(groups: Sequence[Group], disparities: Mapping[str, Estimate]) -> dict[str, float | None] | None:
-    """Return the disparities with undefined rates counted as 0; None where nothing changes."""
-    values: dict[str, list[float]] = {}
-    for name in groups[0].estimates:
-        found = [group.estimates[name].value for group in groups]
-        if name in FAIRLEARN_ZEROS:
-            values[name] = [0.0 if value is None else value for value in found]
-        else:
-            values[name] = [value for value in found if value is not None]
-    reading: dict[str, float | None] = {}
-    compared = [name for name in disparities if DISPARITIES[name].kind != "highest"]
-    for name in compared:
-        definition = DISPARITIES[name]
-        parts = [
-            _plain_ratio(values[metric]) if definition.kind == "ratio" else _plain_difference(values[metric])
-            for metric in definition.needs
-        ]
-        known = [part for part in parts if part is not None]
-        if not known:
-            reading[name] = None
-        elif definition.kind == "mean difference":
-            reading[name] = math.fsum(known) / len(known)
-        else:
-            reading[name] = min(known) if definition.kind == "ratio" else max(known)
-    differs = any(
-        (reading[name] is None) != (disparities[name].value is None)
-        or abs((disparities[name].value or 0.0) - (reading[name] or 0.0)) > 1e-12
-        for name in compared
-    )
-    return reading if differs else None
-
-
-def _plain_difference(values: Sequence[float]) -> float | None:
-    return max(values) - min(values) if values else None
-
-
-def _plain_ratio(values: Sequence[float]) -> float | None:
-    return min(values) / max(values) if values and max(values) > 0 and min(values) >= 0 else None

@@ -17,7 +17,6 @@ from audits.intervals import (
     Bounded,
     Interval,
     add,
-    calibration_interval,
     logit_interval,
     mean_interval,
     positive_interval,
@@ -26,6 +25,7 @@ from audits.intervals import (
     wilson,
 )
 from audits.metrics import CAN_BE_NEGATIVE, METRICS, SHARES, Counts, Metric, Share
+from audits.resampled import calibration_interval
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from audits.bias.comparisons import BY_DEFINITION, bound_estimate, divide_groups
+from audits.bias.limits import BY_DEFINITION, bound_estimate, divide_groups
 from audits.bias.results import Estimate, Group, ImpactRatio, ScoringRate
 from audits.bias.tallies import Settings
 from audits.counting.scores import ScoreCounts

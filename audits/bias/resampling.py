@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from audits.bias.tallies import Settings
 from audits.counting.cells import Cells
-from audits.intervals import draw_counts
+from audits.resampled import draw_counts
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from audits.bias.significance import DifferenceTest
     from audits.counting.scores import ScoreSummary
 
 
@@ -79,6 +78,25 @@ class ScoringRate:
     estimate: Estimate
     ratio: Estimate
     is_under_two_percent: bool
+
+
+@dataclass(frozen=True)
+class DifferenceTest:
+    """Whether a rate of `group` differs from that of `versus` by more than chance.
+
+    `p_value` is two-sided and belongs to `method`; `z` is the pooled two-proportion statistic,
+    None where both rates are 0 or 1. `p_adjusted` is corrected for `comparisons` of one metric.
+    """
+
+    group: tuple[str, ...]
+    versus: tuple[str, ...]
+    metric: str
+    method: str
+    z: float | None
+    p_value: float
+    p_adjusted: float
+    correction: str
+    comparisons: int
 
 
 @dataclass(frozen=True)

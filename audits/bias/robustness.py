@@ -21,9 +21,10 @@ from audits.bias.measures import Measure
 from audits.bias.paired import PairedDraws, Population, has_lone_rows
 from audits.bias.under_condition import Found, make_settings, measure_populations
 from audits.counting.cells import Cells, LeftOut
-from audits.intervals import Bounded, find_z, range_interval, subtract
+from audits.intervals import Bounded, find_z, subtract
 from audits.metrics import COUNT, METRICS
 from audits.populations import JOIN, LABEL, name_class, name_comparison, name_group
+from audits.resampled import range_interval
 from audits.spec import AuditSpec
 
 OTHER_CONDITIONS = "under a condition other than the baseline"

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from audits.bias.results import Group
+from audits.bias.results import DifferenceTest, Group
 from audits.metrics import SHARES, Counts
 
 TESTED = ("selection_rate", "tpr", "fpr")
@@ -19,25 +19,6 @@ SMALL = 5
 """An expected count below this calls for the exact test."""
 TOLERANCE = 1e-7
 """Relative room for tables as likely as the observed one (as R and SciPy have it)."""
-
-
-@dataclass(frozen=True)
-class DifferenceTest:
-    """Whether a rate of `group` differs from that of `versus` by more than chance.
-
-    `p_value` is two-sided and belongs to `method`; `z` is the pooled two-proportion statistic,
-    None where both rates are 0 or 1. `p_adjusted` is corrected for `comparisons` of one metric.
-    """
-
-    group: tuple[str, ...]
-    versus: tuple[str, ...]
-    metric: str
-    method: str
-    z: float | None
-    p_value: float
-    p_adjusted: float
-    correction: str
-    comparisons: int
 
 
 def run_tests(

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from audits.bias.comparisons import BY_DEFINITION
 from audits.bias.disparities import SCORE_STANDARDIZED, SELECTION_STANDARDIZED
+from audits.bias.limits import BY_DEFINITION
 from audits.bias.results import Estimate, Group
 from audits.bias.tallies import Settings
 from audits.counting.scores import effective_size

@@ -21,7 +21,6 @@ from audits.intervals import (
     Bounded,
     Interval,
     divide_bounded,
-    draw_counts,
     find_z,
     fold_difference,
     fold_ratio,
@@ -30,6 +29,7 @@ from audits.intervals import (
     subtract,
     wilson,
 )
+from audits.resampled import draw_counts
 from tests.audits.frames import without_fairlearn
 from tests.audits.samples import make_cells
 from tests.bench.coverage import HIGHEST, LOWEST, World, list_worlds, measure_world

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from audits.bias.disparities import DISPARITIES, DisparityDefinition
-from audits.metrics import EXPLANATION_METRICS, METRICS, SHARES, Counts, Metric, divide
+from audits.metrics import METRICS, SHARES, Counts, Metric, divide
+from audits.vocabulary import EXPLANATION_METRICS
 
 DIRECTIONS = {"higher", "lower", "closer to 0", "closer to 1", "neither"}
 

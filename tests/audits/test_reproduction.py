@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audits.errors import BadInput
-from audits.metrics import REPRODUCTION_METRICS
 from audits.reproduction import Tolerance, check_reproduction_spec, run_reproduction
+from audits.vocabulary import REPRODUCTION_METRICS
 from tests.reproductions import make_report, make_run
 
 ARTIFACT = "sha256:" + "8" * 64

@@ -117,7 +117,7 @@ def test_policy_that_wants_a_reproduction_wants_every_metric_on_record(value, as
 
 
 def test_runs_counted_by_the_gate_are_the_measures_of_a_reproduction():
-    from audits.metrics import REPRODUCTION_METRICS
+    from audits.vocabulary import REPRODUCTION_METRICS
     from governance.gate_criteria import COUNTED_IN_RUNS
 
     assert set(REPRODUCTION_METRICS) == COUNTED_IN_RUNS
