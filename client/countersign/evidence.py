@@ -52,8 +52,8 @@ class EvidenceVerbs(Transport):
         Parameters
         ----------
         kind : str
-            metrics, predictions, attributions, document, validation_report, test_report, load_test, ab_result,
-            security_review, privacy_review or file.
+            metrics, predictions, cells, attributions, model_document, onnx_model, table, reproduction, document,
+            validation_report, test_report, load_test, ab_result, security_review, privacy_review or file.
         content : mapping, optional
             What a structured kind holds.
         file : path, optional
