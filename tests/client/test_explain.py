@@ -11,8 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
+from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, RidgeClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
@@ -163,6 +169,42 @@ def test_values_that_miss_the_output_are_never_sent(table) -> None:
     output[4] += 0.5
     with pytest.raises(NotAdditive, match=f"Row {good.ids[4]}: .* miss the model's output by 0.5"):
         Explained(**{**vars(good), "output": output}).check()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_what_the_special_explainers_cannot_do_is_left_to_permutations(table, labels, tmp_path: Path) -> None:
+    counts = np.exp(table["income"] / 2)
+    three = np.digitize(table["income"], [-0.5, 0.5])
+    models = [
+        PoissonRegressor().fit(table, counts),
+        HistGradientBoostingRegressor(loss="poisson", max_iter=3).fit(table, counts),
+        GradientBoostingClassifier(n_estimators=2, random_state=0).fit(table, three),
+    ]
+    for model in models:
+        explained = explain_model(model, table, rows=6)
+        assert "Permutation" in explained.explainer
+        check_at_the_portal(explained, tmp_path)
+
+
+def test_a_search_is_explained_by_the_model_it_found(table, labels) -> None:
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2).fit(table, labels)
+    assert explain_model(search, table, rows=5).explainer == "closed form of a linear model"
+
+
+def test_the_scale_has_its_own_name(table, labels) -> None:
+    assert explain_model(RidgeClassifier().fit(table, labels), table, rows=5).output_name == "decision value of granted"
+    lightgbm = pytest.importorskip("lightgbm")
+    poisson = lightgbm.LGBMRegressor(objective="poisson", n_estimators=3, verbose=-1)
+    poisson.fit(table, np.exp(table["income"]))
+    assert explain_model(poisson, table, rows=5).output_name == "raw score (poisson)"
+    with pytest.raises(ValueError, match="raw lightgbm Booster"):
+        explain_model(poisson.booster_, table, rows=5)
+
+
+def test_several_outputs_are_refused_with_what_to_do(table) -> None:
+    model = LinearRegression().fit(table, table[["income", "debts"]])
+    with pytest.raises(ValueError, match="several outputs"):
+        explain_model(model, table, rows=5)
 
 
 @pytest.mark.parametrize(

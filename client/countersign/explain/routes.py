@@ -19,6 +19,7 @@ from countersign.explain.result import DOUBLE_PRECISION, SINGLE_PRECISION
 Numbers = NDArray[np.float64]
 TREES = ("Tree", "Forest", "GradientBoosting", "ExtraTrees")
 MOST_BACKGROUND = 100
+PROBED_ROWS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,20 +43,60 @@ class Route:
 
 
 def find_route(model: Any, data: Any, background: Any, features: Sequence[str], wanted: Any, seed: int) -> Route:
-    """Return the route of a model. Raises ``ValueError`` naming the class that is not there."""
+    """Return the route of a model. Raises ``ValueError`` naming the class that is not there.
+
+    What a special explainer cannot do, or does on another scale than the model answers on (a log link, say), is left to
+    permutations: a few rows are tried.
+    """
+    if hasattr(model, "best_estimator_"):
+        return find_route(model.best_estimator_, data, background, features, wanted, seed)
+    library, name = type(model).__module__.partition(".")[0], type(model).__name__
+    if name == "Booster":
+        raise ValueError(
+            f"A raw {library} Booster does not say what it predicts; give the {library} estimator it belongs to, "
+            "or a function of rows."
+        )
+    if np.ndim(getattr(model, "coef_", 0.0)) == 2 and not hasattr(model, "classes_") and len(model.coef_) > 1:
+        raise ValueError("The model has several outputs; give a function of rows that returns one of them.")
     steps = getattr(model, "steps", None)
     if steps is not None and len(steps) > 1:
         before, last = model[:-1], model[-1]
         names = tuple(map(str, before.get_feature_names_out()))
         shown = None if background is None else _dense(before.transform(background))
         return find_route(last, _dense(before.transform(data)), shown, names, wanted, seed)
-    library = type(model).__module__.partition(".")[0]
-    name = type(model).__name__
+    route = None
     if library in {"xgboost", "lightgbm"} or (library == "sklearn" and any(part in name for part in TREES)):
-        return _route_trees(model, data, background, features, wanted, library)
-    if library == "sklearn" and hasattr(model, "coef_"):
-        return _route_linear(model, data, background, features, wanted)
+        route = _try_trees(model, data, background, features, wanted, library)
+    elif library == "sklearn" and hasattr(model, "coef_"):
+        route = _route_linear(model, data, background, features, wanted)
+    if route is not None and _adds_up(route):
+        return route
     return _route_any(model, data, background, features, wanted, seed)
+
+
+def _try_trees(
+    model: Any, data: Any, background: Any, features: Sequence[str], wanted: Any, library: str
+) -> Route | None:
+    """Return the route of a tree model; None for what shap's TreeExplainer does not take."""
+    _find_class(model, wanted)  # a class that is not there is refused, not worked around
+    try:
+        return _route_trees(model, data, background, features, wanted, library)
+    except Exception:  # noqa: BLE001 - each release of shap refuses other models, each in its own way
+        return None
+
+
+def _adds_up(route: Route) -> bool:
+    """Tell whether base value and SHAP values of a few rows give what the model answers."""
+    rows = route.rows.iloc[:PROBED_ROWS] if hasattr(route.rows, "iloc") else np.asarray(route.rows)[:PROBED_ROWS]
+    try:
+        base, shap = route.explain(rows)
+        output = route.predict(rows)
+    except Exception:  # noqa: BLE001 - as above
+        return False
+    if shap.ndim != 2 or output.ndim != 1:
+        return False
+    scale = np.maximum(np.maximum(np.abs(base), np.abs(output)), np.abs(shap).sum(axis=1))
+    return bool((np.abs(base + shap.sum(axis=1) - output) <= route.tolerance * scale).all())
 
 
 def _dense(values: Any) -> Any:
@@ -91,9 +132,9 @@ def _find_margin(model: Any, library: str, place: int | None) -> tuple[Callable[
     """Return the prediction on the scale that tree explainers explain, and its name."""
     is_classifier = place is not None
     if library == "xgboost":
-        return lambda rows: _pick(model.predict(rows, output_margin=True), 1, place), _scale(is_classifier)
+        return lambda rows: _pick(model.predict(rows, output_margin=True), 1, place), _name_margin(model, place)
     if library == "lightgbm":
-        return lambda rows: _pick(model.predict(rows, raw_score=True), 1, place), _scale(is_classifier)
+        return lambda rows: _pick(model.predict(rows, raw_score=True), 1, place), _name_margin(model, place)
     if not is_classifier:
         return lambda rows: _numbers(model.predict(rows)), "prediction"
     if hasattr(model, "decision_function"):
@@ -101,8 +142,15 @@ def _find_margin(model: Any, library: str, place: int | None) -> tuple[Callable[
     return lambda rows: _pick(model.predict_proba(rows), 1, place), "probability"
 
 
-def _scale(is_classifier: bool) -> str:
-    return "log odds" if is_classifier else "prediction"
+IDENTITY = ("squarederror", "absoluteerror", "regression", "l1", "l2", "huber", "quantile", "mae", "mse", "None")
+
+
+def _name_margin(model: Any, place: int | None) -> str:
+    """Return what a booster's margin is: log odds, the prediction itself, or a raw score on the scale of its link."""
+    if place is not None:
+        return "log odds"
+    objective = str(getattr(model, "objective", None)).removeprefix("reg:")
+    return "prediction" if objective.startswith(IDENTITY) else f"raw score ({objective})"
 
 
 def _route_linear(model: Any, data: Any, background: Any, features: Sequence[str], wanted: Any) -> Route:
@@ -127,7 +175,7 @@ def _route_linear(model: Any, data: Any, background: Any, features: Sequence[str
         return sign * decided if decided.ndim == 1 else decided[:, row]
 
     where = f"the mean of {_say_rows(shown)}" if background is not None else "the mean of the explained table"
-    scale = "prediction" if place is None else "log odds"
+    scale = "prediction" if place is None else _name_decision(model)
     return Route(
         "closed form of a linear model",
         where,
@@ -138,6 +186,11 @@ def _route_linear(model: Any, data: Any, background: Any, features: Sequence[str
         explain,
         DOUBLE_PRECISION,
     )
+
+
+def _name_decision(model: Any) -> str:
+    """Return what a linear classifier's decision value is: log odds only where probabilities follow from it."""
+    return "log odds" if hasattr(model, "predict_proba") else "decision value"
 
 
 def _route_any(model: Any, data: Any, background: Any, features: Sequence[str], wanted: Any, seed: int) -> Route:
