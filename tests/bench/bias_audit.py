@@ -8,9 +8,9 @@ after import: digest, checks, every metric of every group of all seven combinati
 draws. Bare scans are the same engine with the same settings reading the same five columns: every value hashed and
 nothing kept (the least there is), or every value handed over as Arrow batches. Every run has a process of its own; the
 table shows the best of the repeats, since other work on the machine only ever adds. fairlearn's MetricFrame (with its
-own and scikit-learn's metrics) runs on the rows of a smaller file, for the same combinations and without intervals;
-where it did not run at a size, a figure says "extrapolated", linear from its own run. Ends with 1 if any number differs
-from fairlearn's. 100,000,000 rows need 0.6 GB in --folder.
+own and scikit-learn's metrics) runs on the rows of a smaller file, for the same combinations, without intervals and
+with two bootstrap draws; what it did not run says "extrapolated", linear in rows and draws from its own run. Ends with
+1 if any number differs from fairlearn's. 100,000,000 rows need 0.6 GB in --folder.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.bench.parts.audit_data import write_predictions  # noqa: E402 - after the path
+from tests.bench.parts.audit_runs import DRAWS  # noqa: E402
 
 PARTS = ROOT / "tests" / "bench" / "parts"
 TOLERANCE = 1e-12
@@ -141,10 +142,25 @@ def bench_fairlearn(folder: Path, rows: int, sizes: dict[int, dict[str, Run]]) -
             print(
                 f"  at {size:,} rows fairlearn extrapolated: {run.wall * size / rows:,.0f} s, {times:,.0f} times ours"
             )
+    bench_draws(folder, rows, run, ours)
     document = json.loads((folder / "audit.json").read_text("utf-8"))
     compared, wrong = find_differences(document, json.loads((folder / "fairlearn.json").read_text("utf-8")))
     print(f"agreement with fairlearn: {compared - len(wrong):,} of {compared:,} numbers within {TOLERANCE:g}")
     return wrong
+
+
+def bench_draws(folder: Path, rows: int, points: Run, ours: Run) -> None:
+    """Say what fairlearn's own intervals would take: a few draws measured on a tenth of the rows, the rest said."""
+    path = write_predictions(folder / "draws.parquet", rows // 10)
+    alone, drawn = measure("fairlearn", path, 1), measure("fairlearn-draws", path, 1)
+    show("fairlearn MetricFrame on rows", rows // 10, alone)
+    show(f"the same with n_boot={DRAWS}", rows // 10, drawn)
+    share = (drawn.cpu - alone.cpu) / DRAWS / alone.cpu
+    seconds = points.cpu * (1 + 1_000 * share)
+    print(
+        f"  a draw costs {share:.2f} of the frame; {rows:,} rows with 1,000 draws, extrapolated: {seconds:,.0f} cpu s, "
+        f"{seconds / ours.cpu:,.0f} times ours"
+    )
 
 
 def bench_peer(name: str, python: str | None, path: Path, rows: int, document: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """One measured run in a process of its own: prints one line of JSON with seconds and memory.
 
-python tests/bench/parts/audit_runs.py audit|scored|count|scan|deliver|digest|fairlearn FILE
+python tests/bench/parts/audit_runs.py audit|scored|count|scan|deliver|digest|fairlearn|fairlearn-draws FILE
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ SPEC: dict[str, Any] = {
     "positive_label": "1",
     "sensitive": list(FEATURES),
 }
+DRAWS = 2
 SCORED = {**SPEC, "columns": {**SPEC["columns"], "y_score": "y_score"}}
 
 
@@ -75,7 +76,7 @@ def digest(path: Path) -> Any:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def fairlearn(path: Path) -> Any:
+def fairlearn(path: Path, **more: Any) -> Any:
     """MetricFrame with fairlearn's and scikit-learn's own metrics on the rows, for the same groupings."""
     import pyarrow.parquet as pq
     from fairlearn import metrics as fair
@@ -101,6 +102,7 @@ def fairlearn(path: Path) -> Any:
                 y_true=table["y_true"],
                 y_pred=table["y_pred"],
                 sensitive_features=table[list(features)],
+                **more,
             )
             groups = {
                 " & ".join(key if isinstance(key, tuple) else (key,)): {
@@ -116,6 +118,11 @@ def fairlearn(path: Path) -> Any:
     return found
 
 
+def fairlearn_draws(path: Path) -> Any:
+    """The same with bootstrap intervals, of as many draws as can be borne."""
+    return fairlearn(path, n_boot=DRAWS, ci_quantiles=[0.025, 0.975], random_state=0)
+
+
 RUNS: dict[str, Callable[[Path], Any]] = {
     "audit": audit,
     "scored": lambda path: audit(path, SCORED),
@@ -124,6 +131,7 @@ RUNS: dict[str, Callable[[Path], Any]] = {
     "deliver": deliver,
     "digest": digest,
     "fairlearn": fairlearn,
+    "fairlearn-draws": fairlearn_draws,
 }
 
 
