@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from audits.commands import Document, Progress, list_inputs, naming, run_bias, run_cells, run_explain, run_quality
 from audits.errors import BadInput
-from audits.json_files import check_writable, read_json, write_json
+from audits.json_files import check_writable, read_json, write_json, write_text
 
 COMPUTED, NOT_ESTABLISHED, BAD_INPUT = 0, 1, 2
 OUT_OF_MEMORY = "out of memory; close other programs, or count the rows first (python -m audits cells)"
@@ -174,10 +174,7 @@ def _write_result(path: Path | None, result: Mapping[str, Any]) -> None:
     if path is not None:
         write_json(path, result)
         return
-    import json
-
-    json.dump(result, sys.stdout, indent=1, ensure_ascii=not _speaks_unicode(), allow_nan=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(write_text(result, ensure_ascii=not _speaks_unicode()))
     sys.stdout.flush()
 
 
