@@ -18,6 +18,7 @@ from portal.pages.results.comparisons import (
     list_test_rows,
 )
 from portal.pages.results.numbers import Number, read_number
+from portal.pages.results.robustness import present_robustness
 from portal.pages.results.verdicts import present_verdicts
 
 DIFFERS = 1e-12
@@ -79,7 +80,7 @@ def present_bias_audit(result: dict[str, Any]) -> dict[str, Any]:
         "overall": overall,
         "groupings": [_read_grouping(item, rates) for item in result["groupings"]],
         "cells": _summarise_cells(result["cells"]),
-        "robustness": _present_robustness(result.get("robustness"), rates),
+        "robustness": present_robustness(result.get("robustness"), rates),
     }
 
 
@@ -110,17 +111,6 @@ def _read_disparity(name: str, item: dict[str, Any], reading: dict[str, float | 
     theirs = reading.get(name, ours)
     differs = theirs != ours and (theirs is None or ours is None or abs(theirs - ours) > DIFFERS)
     return DisparityRow(title_of_metric(name), number, theirs, differs)
-
-
-def _present_robustness(robustness: dict[str, Any] | None, metrics: list[str]) -> dict[str, Any] | None:
-    """The losses of the metrics that are read first: everybody's as rows, the groups' summed up in ``by_group``."""
-    if not robustness:
-        return None
-    losses = [loss for loss in robustness["losses"] if loss["metric"] in metrics]
-    return robustness | {
-        "everybody": [loss for loss in losses if loss["group"] is None],
-        "by_group": [row for row in robustness["by_group"] if row["metric"] in metrics],
-    }
 
 
 def _summarise_cells(cells: dict[str, Any]) -> dict[str, Any]:
