@@ -10,6 +10,7 @@ from audits.counting.plan import BAD_NUMBER, Key, find_bin, make_plan
 from audits.counting.reduction import FileReader
 from audits.spec import AuditSpec, name_bins
 from audits.tables.diagnose import read_number
+from audits.tables.engine import quote_text
 from audits.tables.frames import TableFile, open_table
 
 if TYPE_CHECKING:
@@ -149,8 +150,8 @@ class ProxyRows:
 def read_proxy_rows(file: TableFile, spec: AuditSpec, *, maximum: int = MAXIMUM_ROWS) -> ProxyRows:
     """Read the sensitive groups and the declared columns of a table that was reduced before.
 
-    All rows where there are at most `maximum`; otherwise a seeded sample of that size. The rows
-    are sorted, so that their order in the file changes nothing.
+    All rows (of the baseline condition, where one is named) where there are at most `maximum`;
+    otherwise a seeded sample of that size. The rows are sorted, so that their order in the file changes nothing.
 
     Parameters
     ----------
@@ -173,11 +174,15 @@ def read_proxy_rows(file: TableFile, spec: AuditSpec, *, maximum: int = MAXIMUM_
     if "cluster" in spec.columns:
         expressions.append(reader.text(spec.columns["cluster"]))
     columns = ", ".join(f"{expression} AS c{place}" for place, expression in enumerate(expressions))
+    source = plan.source
+    if spec.baseline_condition is not None:
+        # The same row under another condition would be a copy of it among the rows a model has not seen.
+        source += f" WHERE {reader.text(spec.columns['condition'])} = {quote_text(spec.baseline_condition)}"
     # One thread: the sample depends on the order in which rows arrive.
     with open_table(file, threads=1) as engine:
-        available = int(engine.execute(f"SELECT count(*) FROM {plan.source}").fetchall()[0][0])  # noqa: S608
+        available = int(engine.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0])  # noqa: S608
         rows = engine.execute(
-            f"SELECT * FROM (SELECT {columns} FROM {plan.source}) "  # noqa: S608
+            f"SELECT * FROM (SELECT {columns} FROM {source}) "  # noqa: S608
             f"USING SAMPLE reservoir({maximum} ROWS) REPEATABLE ({spec.seed % 2**31})"
         ).fetchall()
     rows.sort(key=lambda row: tuple((value is not None, str(value)) for value in row))

@@ -121,6 +121,22 @@ def test_rows_of_one_cluster_stay_together(tmp_path: Path) -> None:
     assert apart["auc"] < 0.65
 
 
+def test_rows_under_other_conditions_are_not_taken_for_other_rows(tmp_path: Path) -> None:
+    """Each row has a code of its own and stands there six times: its copies would give it away."""
+    generator = np.random.default_rng(0)
+    sexes = generator.choice(["f", "m"], 120)
+    lines = [
+        f"{sexes[row]},code {row},{row % 2},1,{camera}"
+        for camera in ("none", "it's blurred", "a", "b", "c", "d")
+        for row in range(120)
+    ]
+    path = write(tmp_path / "rows.csv", "\n".join(["sex,code,y,p,camera", *lines]) + "\n")
+    columns = {**SPEC["columns"], "condition": "camera"}
+    found = check(path, proxies=["code"], columns=columns, baseline_condition="it's blurred")
+    assert (found["rows"], found["rows_available"]) == (120, 120)
+    assert found["auc"] < 0.65
+
+
 def test_too_little_to_predict_is_said(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.csv", "sex,zip,y,p\n" + "f,1,1,1\nf,2,0,1\n" * 10 + "m,1,1,0\n")
     found = check(path, proxies=["zip"])
