@@ -177,28 +177,12 @@ def _record(
         seed=spec.seed,
     )
     document = to_json(result, as_read, attributions.file, None)
-    explained = len(attributions.ids)
     source = "background" if "background" in paths else "the explained table itself"
-    document |= {
-        "statement": f"recomputed by the portal from an ONNX model (model-agnostic, {explained:,} rows)",
-        "computed_by": "portal",
-        "said_by_submitter": {},
-        "model": {
-            "sha256": model.sha256,
-            "kind": "onnx",
-            "nodes": model.nodes,
-            "operators": list(model.operators),
-            "operator_sets": model.opsets,
-        },
-        "recomputation": {
-            "explained": "prediction",
-            "of": f"{model.output}, column {model.output_column}",
-            "method": f"shap PermutationExplainer, {ROUNDS} permutations a row",
-            "absent": {"kind": "background", "table": source, "rows": background},
-            "rows_compared": 0 if difference is None else rows,
-            "compared": {} if difference is None else {"y_score": {"largest_difference": difference}},
-            "tolerance": spec.tolerance,
-        },
+    document |= _describe(model, len(attributions.ids), spec)
+    document["recomputation"] |= {
+        "absent": {"kind": "background", "table": source, "rows": background},
+        "rows_compared": 0 if difference is None else rows,
+        "compared": {} if difference is None else {"y_score": {"largest_difference": difference}},
     }
     extend_explanation(
         document,
@@ -213,3 +197,25 @@ def _record(
         former=read_former(paths.get("former")),
     )
     return document
+
+
+def _describe(model: OnnxModel, explained: int, spec: OnnxSpec) -> dict[str, Any]:
+    """What was asked, and the sentence that says so."""
+    return {
+        "statement": f"recomputed by the portal from an ONNX model (model-agnostic, {explained:,} rows)",
+        "computed_by": "portal",
+        "said_by_submitter": {},
+        "model": {
+            "sha256": model.sha256,
+            "kind": "onnx",
+            "nodes": model.nodes,
+            "operators": list(model.operators),
+            "operator_sets": model.opsets,
+        },
+        "recomputation": {
+            "explained": "prediction",
+            "of": f"{model.output}, column {model.output_column}",
+            "method": f"shap PermutationExplainer, {ROUNDS} permutations a row",
+            "tolerance": spec.tolerance,
+        },
+    }
