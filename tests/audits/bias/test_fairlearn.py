@@ -52,15 +52,15 @@ def audit_case(name: str) -> tuple[dict[str, Any], BiasAudit, list[dict[str, str
 def list_views(case: dict[str, Any], audit: BiasAudit, rows: list[dict[str, str]]) -> Iterator[tuple[BiasAudit, Any]]:
     """Yield (audit, labels and predictions as 0 and 1) for the positive label or for every class."""
     for positive in case.get("labels") if case["task"] == "multiclass" else [case["positive_label"]]:
-        y_true = [int(row[case["columns"]["y_true"]] == positive) for row in rows]
-        y_pred = [int(row[case["columns"]["y_pred"]] == positive) for row in rows]
+        y_true = np.array([int(row[case["columns"]["y_true"]] == positive) for row in rows])
+        y_pred = np.array([int(row[case["columns"]["y_pred"]] == positive) for row in rows])
         yield audit.per_class.get(positive, audit), (y_true, y_pred)
 
 
-def read_weights(case: dict[str, Any], rows: list[dict[str, str]]) -> list[float] | None:
+def read_weights(case: dict[str, Any], rows: list[dict[str, str]]) -> Any:
     """Return the weights of the rows, None where they have none."""
     name = case["columns"].get("weight")
-    return [float(row[name]) for row in rows] if name else None
+    return np.array([float(row[name]) for row in rows]) if name else None
 
 
 def make_features(case: dict[str, Any], rows: list[dict[str, str]]) -> Any:
@@ -140,7 +140,7 @@ def test_bias_audit_equals_metric_frame_on_the_rows(name: str) -> None:
                 y_true=y_true,
                 y_pred=y_pred,
                 sensitive_features=features,
-                sample_params={key: {"sample_weight": weights} for key in functions} if weights else None,
+                sample_params={key: {"sample_weight": weights} for key in functions} if weights is not None else None,
             )
         compare_with_frame(part, frame, functions)
 
@@ -172,7 +172,8 @@ def test_score_metrics_equal_scikit_learns_on_the_rows(name: str) -> None:
     columns = case["columns"]
     y_true = np.array([int(row[columns["y_true"]] == case["positive_label"]) for row in rows])
     score = np.array([float(row[columns["y_score"]]) for row in rows])
-    weights = np.array(read_weights(case, rows) or [1.0] * len(rows))
+    weights = read_weights(case, rows)
+    weights = np.ones(len(rows)) if weights is None else weights
     keys = [tuple(row[feature] for feature in case["sensitive"]) for row in rows]
     groups = [(audit.overall, np.ones(len(rows), dtype=bool))]
     groups += [(group, np.array([key == group.values for key in keys])) for group in audit.groupings[-1].groups]
