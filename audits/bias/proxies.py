@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from audits.bias.measures import Measure
 from audits.bias.proxy_rows import ProxyColumnValues, ProxyRows
-from audits.bias.proxy_strength import find_lone_auc, find_strength
-from audits.counting.scores import ScoreCounts, effective_size
-from audits.intervals import Bounded, Interval, add, find_z, rank_share, wilson
+from audits.bias.proxy_strength import count_worth, find_lone_auc, find_strength
+from audits.counting.scores import ScoreCounts
+from audits.intervals import Bounded, add, find_z, rank_share, wilson
 from audits.populations import JOIN, name_comparison, name_group
 from audits.spec import AuditSpec
 
@@ -83,17 +83,18 @@ def _check_feature(rows: ProxyRows, feature: str, spec: AuditSpec) -> dict[str, 
         reason = f"fewer than two groups have {LEAST_ROWS_OF_CLASS} rows: there is nothing to predict"
         return found | {"reason": reason}
     label = np.searchsorted(kept, groups[chosen])
-    folds = _split(label, None if rows.cluster is None else rows.cluster[chosen], spec.seed)
+    cluster = None if rows.cluster is None else rows.cluster[chosen]
+    folds = _split(label, cluster, spec.seed)
     if folds is None:
         return found | {"reason": f"fewer than {FOLDS} clusters: they cannot be kept apart"}
     weight = rows.weight[chosen]
     columns = [column.take(chosen) for column in rows.columns]
     chance = _predict(columns, label, weight, len(names), folds, spec.seed)
     z = find_z(spec.level)
-    found |= _judge(chance, label, weight, z)
+    found |= _judge(chance, label, weight, cluster, z)
     for place, entry in enumerate(found["by_class"]):
         entry |= {"group": names[place], "population": name_group([feature], [names[place]])}
-    found["features"] = _rank_columns(columns, label, weight, folds, spec)
+    found["features"] = _rank_columns(columns, label, weight, cluster, folds, spec)
     return found
 
 
@@ -155,7 +156,11 @@ def _predict(
 
 
 def _judge(
-    chance: NDArray[np.float64], label: NDArray[np.int64], weight: NDArray[np.float64], z: float
+    chance: NDArray[np.float64],
+    label: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    cluster: NDArray[np.int64] | None,
+    z: float,
 ) -> dict[str, Any]:
     """Return AUC and balanced accuracy with limits, per class against the rest and together."""
     import numpy as np
@@ -165,8 +170,8 @@ def _judge(
     by_class, aucs, recalls = [], [], []
     for place in range(classes):
         mine = label == place
-        auc = bound_auc(chance[:, place], mine, weight, z)
-        size = effective_size(float(weight[mine].sum()), float((weight[mine] ** 2).sum()))
+        auc = bound_auc(chance[:, place], mine, weight, cluster, z)
+        size = count_worth(weight, cluster, mine)
         share = float(weight[mine & (said == place)].sum() / weight[mine].sum())
         recall = Bounded(share, *wilson(share * size, size, z)[:2])
         by_class.append(
@@ -198,15 +203,21 @@ def _judge(
     }
 
 
-def bound_auc(score: NDArray[np.float64], mine: NDArray[np.bool_], weight: NDArray[np.float64], z: float) -> Bounded:
+def bound_auc(
+    score: NDArray[np.float64],
+    mine: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    cluster: NDArray[np.int64] | None,
+    z: float,
+) -> Bounded:
     """Return the AUC of a score for one class against the rest, with Newcombe's limits."""
     import numpy as np
 
     ones = np.ones(len(score), dtype=np.int64)
     columns = [np.zeros(len(score), dtype=np.int64), mine.astype(np.int64), score, ones, weight, weight**2]
-    summary = ScoreCounts.create([()], columns).summarise([])[()]
-    limits: Interval = rank_share(summary.auc, summary.effective_positives, summary.effective_negatives, z)
-    return Bounded(summary.auc, limits.low, limits.high)
+    value = ScoreCounts.create([()], columns).summarise([])[()].auc
+    limits = rank_share(value, count_worth(weight, cluster, mine), count_worth(weight, cluster, ~mine), z)
+    return Bounded(value, limits.low, limits.high)
 
 
 def _add_all(parts: Sequence[Bounded]) -> Bounded:
@@ -226,6 +237,7 @@ def _rank_columns(
     columns: Sequence[ProxyColumnValues],
     label: NDArray[np.int64],
     weight: NDArray[np.float64],
+    cluster: NDArray[np.int64] | None,
     folds: NDArray[np.int64],
     spec: AuditSpec,
 ) -> list[dict[str, Any]]:
@@ -235,7 +247,7 @@ def _rank_columns(
         readings = column.readings()
         aucs = {kind: find_lone_auc(code, label, weight, folds) for kind, code in readings.items()}
         kind = max(aucs, key=lambda name: aucs[name])
-        strength = find_strength(readings[kind], label, weight, spec)
+        strength = find_strength(readings[kind], label, weight, cluster, spec)
         ranked.append(
             {
                 "feature": column.name,

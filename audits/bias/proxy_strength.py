@@ -20,17 +20,23 @@ SMOOTHING = 10.0
 
 
 def find_strength(
-    code: NDArray[np.int64], label: NDArray[np.int64], weight: NDArray[np.float64], spec: AuditSpec
+    code: NDArray[np.int64],
+    label: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    cluster: NDArray[np.int64] | None,
+    spec: AuditSpec,
 ) -> Bounded:
     """Return Cramer's V with bias correction between values and classes, with bootstrap limits.
 
-    Weighted rows count as the number of rows they are worth (Kish).
+    Weighted rows count as the number of rows they are worth (Kish), rows in clusters as no more
+    than there are clusters.
 
     Parameters
     ----------
     code, label : array of shape (rows,)
         Value and class of every row, from 0.
     weight : array of shape (rows,)
+    cluster : array of shape (rows,) or None
     spec : AuditSpec
         Level and seed.
     """
@@ -38,7 +44,7 @@ def find_strength(
 
     values, classes = int(code.max()) + 1, int(label.max()) + 1
     table = np.bincount(code * classes + label, weights=weight, minlength=values * classes)
-    size = effective_size(float(weight.sum()), float((weight**2).sum()))
+    size = count_worth(weight, cluster, np.ones(len(weight), dtype=bool))
     share = table / table.sum()
     observed = float(correct_v(share[None, :], values, classes, size)[0])
     generator = np.random.default_rng(spec.seed)
@@ -52,6 +58,17 @@ def find_strength(
     return Bounded(
         observed, max(0.0, min(2 * observed - float(high), observed, float(low))), max(float(high), observed)
     )
+
+
+def count_worth(weight: NDArray[np.float64], cluster: NDArray[np.int64] | None, chosen: NDArray[np.bool_]) -> float:
+    """Return how many independent rows some rows are worth: by their weights, and at most one per cluster.
+
+    Rows of a cluster may be alike in everything; to count the cluster once is the careful reading.
+    """
+    import numpy as np
+
+    size = effective_size(float(weight[chosen].sum()), float((weight[chosen] ** 2).sum()))
+    return size if cluster is None else min(size, float(len(np.unique(cluster[chosen]))))
 
 
 def correct_v(shares: NDArray[np.float64], values: int, classes: int, size: float) -> NDArray[np.float64]:

@@ -119,6 +119,9 @@ def test_rows_of_one_cluster_stay_together(tmp_path: Path) -> None:
     apart = check(path, proxies=["code"], columns=columns)
     assert alone["auc"] > 0.95
     assert apart["auc"] < 0.65
+    # A hundred homes know less than five hundred rows would.
+    assert apart["high"] - apart["low"] > 0.2
+    assert apart["features"][0]["strength"] < alone["features"][0]["strength"]
 
 
 def test_rows_under_other_conditions_are_not_taken_for_other_rows(tmp_path: Path) -> None:
