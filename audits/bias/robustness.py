@@ -136,7 +136,8 @@ def _compare(base: Found, found: Found, condition: str, method: LossMethod, gap:
     for (metric, population), before in base.items():
         after = found.get((metric, population))
         reasons = [before.reason, "no rows under the condition" if after is None else after.reason]
-        reasons += [gap] if METRICS[metric].needs != "label" else []
+        is_paired = method.paired is not None and METRICS[metric].needs == "label"
+        reasons += [] if is_paired else [gap]
         reason = "; ".join(dict.fromkeys(text for text in reasons if text)) or None
         pair = _bound(before), None if after is None else _bound(after)
         loss = ratio = None

@@ -296,6 +296,11 @@ def test_scores_of_clusters_of_many_rows_cannot_meet_a_criterion(tmp_path: Path)
     found = index(run_bias_audit(path, document))
     assert "clusters" in found["auc_loss", "camera=blur"]["reason"]
     assert found["accuracy_loss", "camera=blur"]["reason"] is None
+    columns = {"y_score": "s", "condition": "camera", "cluster": "home"}
+    ranking = {**document, "task": "ranking", "columns": columns, "top_k": 0.5}
+    del ranking["positive_label"]
+    found = index(run_bias_audit(path, ranking))
+    assert "clusters" in found["selection_rate_change", "camera=blur & sex=F"]["reason"]
 
 
 @pytest.mark.soak
