@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from governance import runner
+from governance.actions import evaluations
 from governance.models import Evaluation
 from portal.pages.results.robustness import present_robustness
 from tests import cast
@@ -74,7 +75,7 @@ def test_page_shows_every_condition_once(version, developer) -> None:
         **{"baseline_condition": "none", "intervals": {"draws": 200, "level": 0.95}},
     }
     evidence = cast.submit(version, "predictions", by=developer, file=["\n".join(lines).encode()], file_name="p.csv")
-    cast.evaluations.request_evaluation(
+    evaluations.request_evaluation(
         version, kind="bias_audit", evidence=evidence, spec=spec, actor=cast.acting(developer)
     )
     evaluation = Evaluation.objects.get()
