@@ -79,7 +79,7 @@ def check_attributions(
     # A row of zeros allows no error at all.
     excess = np.where(allowed > 0, error / np.where(allowed > 0, allowed, 1.0), error)
     worst = int(np.argmax(excess))
-    importance = _rank_importance(attributions, find_z(level))
+    importance = _rank_importance(attributions, find_z(level), minimum_group_size)
     by_group = _compare_groups(attributions, groups or {}, minimum_group_size)
     return Explanation(
         features=attributions.features,
@@ -107,8 +107,11 @@ def _describe_miss(
     return Miss(attributions.ids[row], row + 1, float(error[row]), float(allowed[row]))
 
 
-def _rank_importance(attributions: Attributions, z: float) -> tuple[Importance, ...]:
-    """Return the features, most important first, with limits for the sampling of rows."""
+def _rank_importance(attributions: Attributions, z: float, minimum: int) -> tuple[Importance, ...]:
+    """Return the features, most important first, with limits for the sampling of rows.
+
+    Below `minimum` rows the limits are reported and settle nothing: two rows that happen to be alike would look exact.
+    """
     import numpy as np
 
     size = np.abs(attributions.shap)
@@ -124,14 +127,15 @@ def _rank_importance(attributions: Attributions, z: float) -> tuple[Importance, 
         spread[0] = z * size.std(axis=0, ddof=1) / math.sqrt(rows)
         if everything:
             spread[1] = z * residual.std(axis=0, ddof=1) / math.sqrt(rows) / everything
+    few = f"fewer than {minimum} rows are explained" if rows < minimum else None
     ranked = []
     for place in np.argsort(-mean, kind="stable"):
         feature = attributions.features[place]
         ranked.append(
             Importance(
                 feature=feature,
-                mean_abs=_bound_mean(float(mean[place]), float(spread[0, place]), math.inf),
-                share=_bound_mean(float(share[place]), float(spread[1, place]), 1.0),
+                mean_abs=_bound_mean(float(mean[place]), float(spread[0, place]), math.inf, few),
+                share=_bound_mean(float(share[place]), float(spread[1, place]), 1.0, few),
                 mean=float(attributions.shap[:, place].mean()),
                 correlation=_correlate(attributions.values.get(feature), attributions.shap[:, place]),
             )
@@ -139,10 +143,10 @@ def _rank_importance(attributions: Attributions, z: float) -> tuple[Importance, 
     return tuple(ranked)
 
 
-def _bound_mean(value: float, half: float, highest: float) -> Estimate:
+def _bound_mean(value: float, half: float, highest: float, few: str | None) -> Estimate:
     if math.isnan(half):
         return Estimate(value, reason="no interval can be given for one row")
-    return Estimate(value, max(0.0, value - half), min(highest, value + half), "normal")
+    return Estimate(value, max(0.0, value - half), min(highest, value + half), "normal", few)
 
 
 def _correlate(values: NDArray[np.float64] | None, shap: NDArray[np.float64]) -> float | None:

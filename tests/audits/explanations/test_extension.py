@@ -232,3 +232,13 @@ def test_wishes_that_cannot_be_read_are_named(wish: dict[str, Any], column: str)
     with pytest.raises(BadInput) as caught:
         check_wishes(wish)
     assert caught.value.column == column
+
+
+def test_a_few_rows_that_happen_to_be_alike_settle_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text("id,base,output,a,b\nr1,0,3,1,2\nr2,0,3,1,2\n")
+    criteria = [{"metric": "importance", "population": "feature=b", "comparator": "at_least", "threshold": 1}]
+    document = run_explanation(path, SPEC | {"criteria": criteria})
+    (verdict,) = document["verdicts"]
+    assert (verdict["verdict"], verdict["value"]) == ("inconclusive", 2.0)
+    assert "fewer than 20 rows" in verdict["reason"]
