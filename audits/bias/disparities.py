@@ -169,84 +169,94 @@ NEW_YORK = "6 RCNY 5-300"
 HEDGES = "Hedges and Olkin, Statistical Methods for Meta-Analysis, 1985"
 
 
-def _group_definitions() -> list[DisparityDefinition]:
-    """Return the disparities that belong to one group: impact ratio, versus a reference."""
-    definitions = [
+_GROUP_DISPARITIES = (
+    DisparityDefinition(
+        IMPACT_RATIO,
+        "Impact ratio",
+        "closer to 1",
+        "Selection rate of the group divided by the highest selection rate of any group.",
+        "29 CFR 1607.4(D)",
+        ("selection_rate",),
+        "to reference",
+    ),
+    DisparityDefinition(
+        SCORING_RATE,
+        "Scoring rate",
+        "neither",
+        "Share of the group whose score lies strictly above the median score of all rows.",
+        NEW_YORK,
+        ("mean_score",),
+        "to reference",
+    ),
+    DisparityDefinition(
+        SCORING_RATIO,
+        "Impact ratio of scoring rates",
+        "closer to 1",
+        "Scoring rate of the group divided by the highest scoring rate of any group.",
+        NEW_YORK,
+        ("mean_score",),
+        "to reference",
+    ),
+    DisparityDefinition(
+        SELECTION_STANDARDIZED,
+        "Standardized difference of selection",
+        "closer to 0",
+        "Selection rate of the group minus that of the reference group (the largest group where none is named), "
+        "in standard deviations within the two groups.",
+        HEDGES,
+        ("selection_rate",),
+        "to reference",
+    ),
+    DisparityDefinition(
+        SCORE_STANDARDIZED,
+        "Standardized difference of scores",
+        "closer to 0",
+        "Mean score of the group minus that of the reference group (the largest group where none is named), "
+        "in standard deviations within the two groups.",
+        HEDGES,
+        ("mean_score",),
+        "to reference",
+    ),
+)
+
+
+def _reference_definitions() -> list[DisparityDefinition]:
+    """Return differences from, and ratios over, a named reference group."""
+    differences = [
         DisparityDefinition(
-            IMPACT_RATIO,
-            "Impact ratio",
-            "closer to 1",
-            "Selection rate of the group divided by the highest selection rate of any group.",
-            "29 CFR 1607.4(D)",
-            ("selection_rate",),
-            "to reference",
-        ),
-        DisparityDefinition(
-            SCORING_RATE,
-            "Scoring rate",
-            "neither",
-            "Share of the group whose score lies strictly above the median score of all rows.",
-            NEW_YORK,
-            ("mean_score",),
-            "to reference",
-        ),
-        DisparityDefinition(
-            SCORING_RATIO,
-            "Impact ratio of scoring rates",
-            "closer to 1",
-            "Scoring rate of the group divided by the highest scoring rate of any group.",
-            NEW_YORK,
-            ("mean_score",),
-            "to reference",
-        ),
-        DisparityDefinition(
-            SELECTION_STANDARDIZED,
-            "Standardized difference of selection",
+            f"{name}_minus_reference",
+            f"{METRICS[name].title}, minus reference group",
             "closer to 0",
-            "Selection rate of the group minus that of the reference group (the largest group where none is named), "
-            "in standard deviations within the two groups.",
-            HEDGES,
-            ("selection_rate",),
+            f"{METRICS[name].title} of the group minus that of the named reference group.",
+            f"{FAIRLEARN}.MetricFrame.by_group",
+            (name,),
             "to reference",
-        ),
-        DisparityDefinition(
-            SCORE_STANDARDIZED,
-            "Standardized difference of scores",
-            "closer to 0",
-            "Mean score of the group minus that of the reference group (the largest group where none is named), "
-            "in standard deviations within the two groups.",
-            HEDGES,
-            ("mean_score",),
-            "to reference",
-        ),
+        )
+        for name in REFERENCE_DIFFERENCES
     ]
-    for name in REFERENCE_DIFFERENCES:
-        definitions.append(
-            DisparityDefinition(
-                f"{name}_minus_reference",
-                f"{METRICS[name].title}, minus reference group",
-                "closer to 0",
-                f"{METRICS[name].title} of the group minus that of the named reference group.",
-                f"{FAIRLEARN}.MetricFrame.by_group",
-                (name,),
-                "to reference",
-            )
+    ratios = [
+        DisparityDefinition(
+            f"{name}_over_reference",
+            f"{METRICS[name].title}, over reference group",
+            "closer to 1",
+            f"{METRICS[name].title} of the group divided by that of the reference group.",
+            f"{FAIRLEARN}.MetricFrame.by_group",
+            (name,),
+            "to reference",
         )
-    for name in REFERENCE_RATIOS:
-        definitions.append(
-            DisparityDefinition(
-                f"{name}_over_reference",
-                f"{METRICS[name].title}, over reference group",
-                "closer to 1",
-                f"{METRICS[name].title} of the group divided by that of the reference group.",
-                f"{FAIRLEARN}.MetricFrame.by_group",
-                (name,),
-                "to reference",
-            )
-        )
-    return definitions
+        for name in REFERENCE_RATIOS
+    ]
+    return differences + ratios
 
 
 DISPARITIES: Mapping[str, DisparityDefinition] = MappingProxyType(
-    {definition.name: definition for definition in (*_NAMED_DISPARITIES, *_spread_definitions(), *_group_definitions())}
+    {
+        definition.name: definition
+        for definition in (
+            *_NAMED_DISPARITIES,
+            *_spread_definitions(),
+            *_GROUP_DISPARITIES,
+            *_reference_definitions(),
+        )
+    }
 )

@@ -48,9 +48,35 @@ def detail_charts(result: Document, theme: Theme) -> list[Chart]:
 
 def draw_dependence(part: Document, place: int, theme: Theme) -> Chart:
     """Return SHAP values against a feature's own values: points of single rows, and their mean with limits."""
-    colours = THEMES[theme]
     name = show_name(part["feature"])
     other = None if part["colour_by"] is None else show_name(part["colour_by"])
+    first, last = part["curve"][0], part["curve"][-1]
+    shade = f" Points are shaded by {other}, with which it acts together most." if other else ""
+    return Chart(
+        name=f"dependence-{place}",
+        title=f"Effect of {name} by its value",
+        spec=frame_spec(_lay_out_dependence(part, name, other, theme), theme),
+        alt_text=(
+            f"SHAP value of {name} against its value; the line is the mean in bins of equal counts with its interval, "
+            f"from {format_number(first['mean'])} at {format_number(first['value'])} to "
+            f"{format_number(last['mean'])} at {format_number(last['value'])}.{shade}"
+        ),
+        table_header=(name, "Mean SHAP value", "Interval", "Rows"),
+        table_rows=tuple(
+            (
+                format_number(bin_["value"]),
+                format_number(bin_["mean"]),
+                format_interval(bin_, False),
+                f"{bin_['n']:,}",
+            )
+            for bin_ in part["curve"]
+        ),
+    )
+
+
+def _lay_out_dependence(part: Document, name: str, other: str | None, theme: Theme) -> Spec:
+    """Return the points, the limits of the mean and the mean, over the feature's own values."""
+    colours = THEMES[theme]
     points = [{"x": x, "y": y, "colour": colour} for x, y, colour in part["points"]]
     curve = [
         {"x": bin_["value"], "y": bin_["mean"], "low": bin_["low"], "high": bin_["high"]} for bin_ in part["curve"]
@@ -67,7 +93,7 @@ def draw_dependence(part: Document, place: int, theme: Theme) -> Chart:
         "scale": {"zero": False},
         "axis": {"title": "SHAP value", "format": "~g", "tickCount": 5},
     }
-    content = {
+    return {
         "width": PLOT_WIDTH,
         "height": CURVE_HEIGHT,
         "layer": [
@@ -89,28 +115,6 @@ def draw_dependence(part: Document, place: int, theme: Theme) -> Chart:
             },
         ],
     }
-    first, last = part["curve"][0], part["curve"][-1]
-    shade = f" Points are shaded by {other}, with which it acts together most." if other else ""
-    return Chart(
-        name=f"dependence-{place}",
-        title=f"Effect of {name} by its value",
-        spec=frame_spec(content, theme),
-        alt_text=(
-            f"SHAP value of {name} against its value; the line is the mean in bins of equal counts with its interval, "
-            f"from {format_number(first['mean'])} at {format_number(first['value'])} to "
-            f"{format_number(last['mean'])} at {format_number(last['value'])}.{shade}"
-        ),
-        table_header=(name, "Mean SHAP value", "Interval", "Rows"),
-        table_rows=tuple(
-            (
-                format_number(bin_["value"]),
-                format_number(bin_["mean"]),
-                format_interval(bin_, False),
-                f"{bin_['n']:,}",
-            )
-            for bin_ in part["curve"]
-        ),
-    )
 
 
 def _shade(points: Sequence[Mapping[str, Any]], other: str | None, theme: Theme) -> Spec:
@@ -166,7 +170,6 @@ def draw_interactions(pairs: Sequence[Document], theme: Theme) -> Chart:
 
 def draw_group_importance(result: Document, parts: Sequence[Document], place: int, theme: Theme) -> Chart:
     """Return the importance of each feature within each group: one mark per group on a common line."""
-    colours = THEMES[theme]
     order = [found["feature"] for found in result["importance"]][:SHOWN_FEATURES]
     shown = sorted((part for part in parts if part["feature"] in order), key=lambda part: order.index(part["feature"]))
     sizes = {group: found["n"] for group, found in (shown[0]["values"].items() if shown else ())}
@@ -177,8 +180,37 @@ def draw_group_importance(result: Document, parts: Sequence[Document], place: in
         for part in shown
         for group in groups
     ]
+    sensitive = show_name(parts[0]["sensitive"])
+    apart = [part for part in shown if part["reason"] is None and (part["low"] or 0) > 0]
+    told = ", ".join(show_name(part["feature"]) for part in apart[:3])
+    return Chart(
+        name=f"groups-{place}",
+        title=f"Importance by {sensitive}",
+        spec=frame_spec(_lay_out_groups(values, [show_name(part["feature"]) for part in shown], names, theme), theme),
+        alt_text=(
+            f"Importance of the features within the groups of {sensitive}. "
+            + (f"Groups differ beyond their intervals in: {told}." if told else "No difference exceeds its interval.")
+        ),
+        table_header=("Feature", *names, "Difference", "Interval"),
+        table_rows=tuple(
+            (
+                show_name(part["feature"]),
+                *(format_number(part["values"][group]["mean_abs"]) for group in groups),
+                format_number(part["difference"]),
+                format_interval(part, False),
+            )
+            for part in shown
+        ),
+    )
+
+
+def _lay_out_groups(
+    values: Sequence[Mapping[str, Any]], features: Sequence[str], names: Sequence[str], theme: Theme
+) -> Spec:
+    """Return one mark per group on a line from the lowest to the highest of them."""
+    colours = THEMES[theme]
     highest = max((value["value"] for value in values), default=1.0) or 1.0
-    y = list_on_axis("feature", [show_name(part["feature"]) for part in shown])
+    y = list_on_axis("feature", features)
     x = measure_across("value", "mean |SHAP value|", (0.0, highest * 1.05), "~g")
     palette = [colours.main, colours.contrast, colours.ink, colours.soft_ink, colours.high, colours.low]
     legend = {"title": None, "orient": "bottom"}
@@ -199,36 +231,12 @@ def draw_group_importance(result: Document, parts: Sequence[Document], place: in
             "x2": {"field": "value", "aggregate": "max"},
         },
     }
-    sensitive = show_name(parts[0]["sensitive"])
-    apart = [part for part in shown if part["reason"] is None and (part["low"] or 0) > 0]
-    told = ", ".join(show_name(part["feature"]) for part in apart[:3])
-    return Chart(
-        name=f"groups-{place}",
-        title=f"Importance by {sensitive}",
-        spec=frame_spec(
-            {
-                "width": PLOT_WIDTH,
-                "height": {"step": ROW_HEIGHT},
-                "data": {"values": values},
-                "layer": [line, marks],
-            },
-            theme,
-        ),
-        alt_text=(
-            f"Importance of the features within the groups of {sensitive}. "
-            + (f"Groups differ beyond their intervals in: {told}." if told else "No difference exceeds its interval.")
-        ),
-        table_header=("Feature", *names, "Difference", "Interval"),
-        table_rows=tuple(
-            (
-                show_name(part["feature"]),
-                *(format_number(part["values"][group]["mean_abs"]) for group in groups),
-                format_number(part["difference"]),
-                format_interval(part, False),
-            )
-            for part in shown
-        ),
-    )
+    return {
+        "width": PLOT_WIDTH,
+        "height": {"step": ROW_HEIGHT},
+        "data": {"values": list(values)},
+        "layer": [line, marks],
+    }
 
 
 def _by_group(names: Sequence[str], signs: Sequence[str], legend: Spec) -> Spec:

@@ -143,26 +143,9 @@ def _lay_out_curves(
     colours = THEMES[theme]
     palette = [colours.main, colours.contrast, colours.ink, colours.soft_ink, colours.high, colours.contrast]
     legend = {"title": None, "orient": "bottom", "columns": 2, **_symbol(points)}
-    domain = list(names)
-    count = len(domain)
-    dash = {
-        "field": "group",
-        "type": "nominal",
-        "scale": {"domain": domain, "range": [list(dash) for dash in DASHES[:count]]},
-        "legend": legend,
-    }
-    shape = {
-        "field": "group",
-        "type": "nominal",
-        "scale": {"domain": domain, "range": list(SHAPES[:count])},
-        "legend": None,
-    }
-    colour = {
-        "field": "group",
-        "type": "nominal",
-        "scale": {"domain": domain, "range": palette[:count]},
-        "legend": legend,
-    }
+    count = len(names)
+    dash = _by_group(names, [list(dash) for dash in DASHES], legend)
+    colour = _by_group(names, palette, legend)
     x, y = (_share_axis(*axis) for axis in (across, up))
     order = {"field": "place" if values and "place" in values[0] else across[0], "type": "quantitative"}
     layers: list[Spec] = [
@@ -185,10 +168,25 @@ def _lay_out_curves(
         layers.append(
             {
                 "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
-                "encoding": {"x": x, "y": y, "color": {**colour, "legend": None}, "shape": shape},
+                "encoding": {
+                    "x": x,
+                    "y": y,
+                    "color": {**colour, "legend": None},
+                    "shape": _by_group(names, SHAPES, None),
+                },
             }
         )
     return {"width": SIDE, "height": SIDE, "data": {"values": list(values)}, "layer": layers}
+
+
+def _by_group(names: Sequence[str], signs: Sequence[Any], legend: Spec | None) -> Spec:
+    """Return the encoding that gives each group its own sign."""
+    return {
+        "field": "group",
+        "type": "nominal",
+        "scale": {"domain": list(names), "range": list(signs[: len(names)])},
+        "legend": legend,
+    }
 
 
 def _symbol(points: bool) -> Spec:

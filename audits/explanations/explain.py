@@ -18,7 +18,7 @@ from audits.explanations.attributions import Attributions, read_attributions, re
 from audits.explanations.extension import extend_explanation
 from audits.explanations.record import to_json
 from audits.explanations.results import Explanation, GroupImportance, Importance, LocalExplanation, Miss
-from audits.explanations.spec import check_explanation_spec
+from audits.explanations.spec import ExplanationSpec, check_explanation_spec
 from audits.intervals import find_z
 from audits.json_files import read_json
 from audits.populations import name_group
@@ -272,6 +272,13 @@ def read_former(path: Path | None) -> Mapping[str, Any] | None:
     return document
 
 
+def _check_has_predictions(spec: ExplanationSpec, predictions: Path | None) -> None:
+    if predictions is None and spec.sensitive:
+        raise BadInput("sensitive groups need the prediction file they stand in", column="sensitive")
+    if predictions is None and spec.prediction_output:
+        raise BadInput("submitted outputs need the prediction file they stand in", column="prediction_output")
+
+
 def run_explanation(
     path: Path,
     spec: Mapping[str, Any],
@@ -303,19 +310,15 @@ def run_explanation(
         JSON-ready, `format` "countersign/explanation/2".
     """
     checked = check_explanation_spec(dict(spec))
-    if predictions is None and checked.sensitive:
-        raise BadInput("sensitive groups need the prediction file they stand in", column="sensitive")
-    if predictions is None and checked.prediction_output:
-        raise BadInput("submitted outputs need the prediction file they stand in", column="prediction_output")
-    if progress:
-        progress(0.0, "reading the attributions")
+    tell = progress or (lambda share, what: None)
+    _check_has_predictions(checked, predictions)
+    tell(0.0, "reading the attributions")
     attributions = read_attributions(Path(path), checked, limits=limits)
     groups: dict[str, list[str | None]] = {}
     matched: TableFile | None = None
     if predictions is not None:
         matched, groups = read_groups(Path(predictions), attributions, checked, limits=limits)
-    if progress:
-        progress(0.5, "checking additivity")
+    tell(0.5, "checking additivity")
     result = check_attributions(
         attributions,
         tolerance=checked.tolerance,
@@ -326,8 +329,7 @@ def run_explanation(
         random_state=checked.seed,
     )
     document = to_json(result, checked, attributions.file, matched)
-    if progress:
-        progress(0.7, "comparing")
+    tell(0.7, "comparing")
     extend_explanation(
         document,
         attributions,
@@ -341,6 +343,5 @@ def run_explanation(
         reference=checked.said.get("background", "the background the submitter used, which was not stated"),
         former=read_former(former),
     )
-    if progress:
-        progress(1.0, "done")
+    tell(1.0, "done")
     return document

@@ -108,44 +108,60 @@ def run_recomputed_explanation(
 
     most = min(checked.rows, _count_affordable(model, question))
     z = find_z(checked.level)
+    texts = {name: submitted.texts[name] for name in checked.sensitive}
+    share = find_smallest_share(texts)
     sample, attribution = explain_sample(
-        explain,
-        outputs,
-        most=most,
-        precision=checked.precision,
-        z=z,
-        seed=checked.seed,
-        smallest_share=find_smallest_share({name: submitted.texts[name] for name in checked.sensitive}),
+        explain, outputs, most=most, precision=checked.precision, z=z, seed=checked.seed, smallest_share=share
     )
     tell(0.7, "summarising")
     attributions = _collect(model, question, rows, sample, attribution, outputs)
-    groups: dict[str, Sequence[str | None]] = {
-        name: [submitted.texts[name][row] for row in sample.rows] for name in checked.sensitive
-    }
+    groups = {name: [values[row] for row in sample.rows] for name, values in texts.items()}
     explanation, result = _summarise(attributions, checked, submitted, groups, rows)
     if checked.interactions and isinstance(model.model, TreeEnsemble) and question.on_margin:
         tell(0.75, "interactions")
-        few = transform(model.columns, rows.inputs[:, take_rows(outputs, INTERACTION_ROWS, checked.seed)])
-        background = None if question.background is None else transform(model.columns, question.background)
-        result["interactions"] = find_interactions(model.model, few, question, z, background)
+        few = rows.inputs[:, take_rows(outputs, INTERACTION_ROWS, checked.seed)]
+        result["interactions"] = _find_interactions(model, model.model, question, few, z)
     result |= describe_recomputation(model, question, stands_in, checked, differences, rows, submitted)
     result["sampling"] = describe_sample(question, sample, rows, most, checked)
     tell(0.85, "other seeds, second opinion")
+    wishes = _ask_again(model, question, checked, rows, submitted, sample, outputs)
+    former = read_former(paths.get("former"))
+    _extend(result, attributions, explanation, checked, wishes, groups, name_reference(stands_in), former)
+    tell(1.0, "done")
+    return result
+
+
+def _extend(
+    result: dict[str, Any],
+    attributions: Attributions,
+    explanation: Explanation,
+    spec: RecomputeSpec,
+    wishes: Wishes,
+    groups: Mapping[str, Sequence[str | None]],
+    reference: str,
+    former: Mapping[str, Any] | None,
+) -> None:
     extend_explanation(
         result,
         attributions,
         explanation,
-        _ask_again(model, question, checked, rows, submitted, sample, outputs),
+        wishes,
         groups=groups,
-        level=checked.level,
-        minimum_group_size=checked.minimum_group_size,
-        random_state=checked.seed,
-        threshold=checked.threshold,
-        reference=name_reference(stands_in),
-        former=read_former(paths.get("former")),
+        level=spec.level,
+        minimum_group_size=spec.minimum_group_size,
+        random_state=spec.seed,
+        threshold=spec.threshold,
+        reference=reference,
+        former=former,
     )
-    tell(1.0, "done")
-    return result
+
+
+def _find_interactions(
+    model: PortableModel, trees: TreeEnsemble, question: Question, inputs: Any, z: float
+) -> list[dict[str, Any]]:
+    """Return the exact interactions of some rows' inputs."""
+    background = None if question.background is None else transform(model.columns, question.background)
+    return find_interactions(trees, transform(model.columns, inputs), question, z, background)
 
 
 def _find_path(paths: Mapping[str, Path], *roles: str) -> Path:

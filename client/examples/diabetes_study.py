@@ -148,6 +148,13 @@ def compute_metrics(predictions: pd.DataFrame) -> list[dict[str, object]]:
     return metrics
 
 
+def score(trained: Trained, labelled: pd.DataFrame) -> pd.DataFrame:
+    """Return every patient's inputs with what the fitted model says, which the portal compares with its own answer."""
+    inputs = labelled[list(trained.design.features)]
+    known = labelled[["patient", *SENSITIVE]]
+    return pd.concat([known, inputs], axis=1).assign(log_odds=trained.pipeline.decision_function(inputs.to_numpy()))
+
+
 def explain(trained: Trained, labelled: pd.DataFrame) -> pd.DataFrame:
     """Compute SHAP values of the fitted model for every patient, in log-odds: base value + their sum = output."""
     import shap

@@ -168,7 +168,7 @@ def make_candidate(design: study.Design, labelled: pd.DataFrame, folder: Path) -
         model_file=subject.path,
         model_document=_write_document(trained, folder / "numbers.json"),
         table=folder.parent / "labelled.csv",
-        scored=write_csv(_score(trained, labelled), folder / "scored.csv"),
+        scored=write_csv(study.score(trained, labelled), folder / "scored.csv"),
         predictions=write_csv(trained.predictions, folder / "predictions.csv"),
         shap_values=write_csv(study.explain(trained, labelled), folder / "shap.csv"),
         model_card=write_model_card(
@@ -184,13 +184,6 @@ def make_candidate(design: study.Design, labelled: pd.DataFrame, folder: Path) -
         checks=run_checks(subject, folder / "checks.xml", name="model_file"),
         load=measure_load(subject),
     )
-
-
-def _score(trained: study.Trained, labelled: pd.DataFrame) -> pd.DataFrame:
-    """Return the inputs of every patient with what the fitted model says, which the portal compares with its own."""
-    inputs = labelled[list(trained.design.features)]
-    known = labelled[["patient", *study.SENSITIVE]]
-    return pd.concat([known, inputs], axis=1).assign(log_odds=trained.pipeline.decision_function(inputs.to_numpy()))
 
 
 def _write_document(trained: study.Trained, path: Path) -> Path:

@@ -126,8 +126,8 @@ def _check_evidence(version: ModelVersion, reader: str, evidence: Evidence, kind
 def _check_inputs(
     version: ModelVersion, kind: str, evidence_kind: str, inputs: dict[str, Evidence]
 ) -> dict[str, Evidence]:
-    """The further evidence by role. The rows of SHAP values are matched with the predictions on record; a model document
-    is applied to rows of its own, and compared with predictions where they are named."""
+    """The further evidence by role. The rows of SHAP values are matched with the predictions on record; a model
+    document is applied to rows of its own, and compared with predictions where they are named."""
     known = runner.INPUTS_FOR[kind]
     for role, evidence in inputs.items():
         if role not in known:

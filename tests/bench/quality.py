@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.bench.parts.peak import measure_peak  # noqa: E402 - the line above finds it
 
 KINDS = 6
 
@@ -61,7 +62,7 @@ def profile(path: Path | None) -> dict[str, Any]:
         found["medians"] = [
             column["numbers"]["quantiles"]["values"]["0.5"] for column in result["columns"] if column["numbers"]
         ]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = measure_peak()
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "cpu": time.process_time(), "megabytes": peak, "numbers": found}
 

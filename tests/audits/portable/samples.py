@@ -43,14 +43,17 @@ def make_target(table: NDArray[np.float64], kind: str) -> NDArray[Any]:
     return 10 * score + 3
 
 
-def _list_models() -> dict[str, tuple[Callable[[], Any], str, float]]:
-    import lightgbm
-    import xgboost
+Choice = tuple[Callable[[], Any], str, float]
+
+
+def _list_models() -> dict[str, Choice]:
+    return {**_list_scikit_learn(), **_list_boosters()}
+
+
+def _list_scikit_learn() -> dict[str, Choice]:
     from sklearn import ensemble, linear_model, tree
 
-    quiet = {"n_estimators": 12, "verbose": -1, "n_jobs": 1, "random_state": 0}
     forest = {"n_estimators": 8, "max_depth": 6, "random_state": 0, "n_jobs": 1}
-    boosted = {"n_estimators": 12, "max_depth": 4, "n_jobs": 1, "random_state": 0}
     return {
         "LogisticRegression": (linear_model.LogisticRegression, "binary", 0.0),
         "LogisticRegression classes": (linear_model.LogisticRegression, "classes", 0.0),
@@ -86,6 +89,16 @@ def _list_models() -> dict[str, tuple[Callable[[], Any], str, float]]:
             "counts",
             0.1,
         ),
+    }
+
+
+def _list_boosters() -> dict[str, Choice]:
+    import lightgbm
+    import xgboost
+
+    quiet = {"n_estimators": 12, "verbose": -1, "n_jobs": 1, "random_state": 0}
+    boosted = {"n_estimators": 12, "max_depth": 4, "n_jobs": 1, "random_state": 0}
+    return {
         "XGBClassifier": (lambda: xgboost.XGBClassifier(**boosted), "binary", 0.1),
         "XGBClassifier classes": (lambda: xgboost.XGBClassifier(**boosted), "classes", 0.1),
         "XGBRegressor": (lambda: xgboost.XGBRegressor(**boosted), "number", 0.1),

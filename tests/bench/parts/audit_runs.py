@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from tests.bench.parts.peak import measure_peak  # noqa: E402 - the line above finds it
 
 FEATURES = ("sex", "age", "region")
 COLUMNS = ("sex", "age", "region", "y_true", "y_pred")
@@ -156,7 +157,7 @@ def main() -> None:
         wall, cpu = time.perf_counter() - start, time.process_time() - before
     if more:
         Path(more[0]).write_text(json.dumps(result), "utf-8")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = measure_peak()
     print(json.dumps({"wall": wall, "cpu": cpu, "peak_mb": peak}))
 
 

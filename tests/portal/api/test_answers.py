@@ -107,7 +107,7 @@ def test_the_gate_says_what_is_missing_and_forgets_what_is_retired(scene: Scene,
     program = as_program(auditor)
     closed = answered(program.get(scene.address("gate?model={model}&version=3")))
     missing = {finding["key"] for finding in closed["gate"]["findings"] if not finding["opens"]}
-    assert {"evidence:predictions", "evaluation:bias_audit:test", "sign_off:validator:0"} <= missing, sorted(missing)
+    assert {"evidence:metrics", "evaluation:bias_audit:test", "sign_off:validator:0"} <= missing, sorted(missing)
     answered(as_person(approver).post(scene.address("model-versions/{version}/retire"), {"reason": "Old."}))
     gone = answered(program.get("gate?digest=" + cast.ARTIFACT))
     assert (gone["allowed"], gone["release"]) == (False, None)

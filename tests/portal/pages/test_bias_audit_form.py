@@ -23,6 +23,34 @@ def ask(version: Any, developer: Any, given: dict[str, Any]) -> Any:
     return browse(developer).post(f"/versions/{version.pk}/evaluations/new/", given)
 
 
+WHOLE_SPEC = {
+    "task": "binary",
+    "columns": {
+        "y_true": "y_true",
+        "y_pred": "y_pred",
+        "y_score": "score",
+        "id": "row_id",
+        "condition": "camera",
+        "cluster": "person",
+    },
+    "positive_label": "1",
+    "sensitive": ["sex", {"column": "age", "bins": [30.0, 45.5], "from": "sensitive_file"}],
+    "sensitive_file": {"id": "row_id"},
+    "reference": {"sex": "male"},
+    "declared_groups": {"sex": ["female", "male"]},
+    "proxies": ["zip", "job"],
+    "scoring": True,
+    "exclude_under_two_percent": True,
+    "advice": True,
+    "criteria": [{"metric": "accuracy", "population": "overall", "comparator": "at_least", "threshold": 0.8}],
+    "minimum_group_size": 20,
+    "intervals": {"draws": 200, "level": 0.95},
+    "seed": 7,
+    "missing": "own_group",
+    "baseline_condition": "none",
+}
+
+
 def test_every_field_reaches_the_specification(version, predictions, developer) -> None:
     joined = cast.submit(version, "table", by=developer, file=[b"row_id,age\n1,30\n"], file_name="t.csv")
     given = audit_post(
@@ -57,32 +85,7 @@ def test_every_field_reaches_the_specification(version, predictions, developer) 
     )
     assert ask(version, developer, given).status_code == 302
     made = Evaluation.objects.get()
-    assert made.spec == {
-        "task": "binary",
-        "columns": {
-            "y_true": "y_true",
-            "y_pred": "y_pred",
-            "y_score": "score",
-            "id": "row_id",
-            "condition": "camera",
-            "cluster": "person",
-        },
-        "positive_label": "1",
-        "sensitive": ["sex", {"column": "age", "bins": [30.0, 45.5], "from": "sensitive_file"}],
-        "sensitive_file": {"id": "row_id"},
-        "reference": {"sex": "male"},
-        "declared_groups": {"sex": ["female", "male"]},
-        "proxies": ["zip", "job"],
-        "scoring": True,
-        "exclude_under_two_percent": True,
-        "advice": True,
-        "criteria": [{"metric": "accuracy", "population": "overall", "comparator": "at_least", "threshold": 0.8}],
-        "minimum_group_size": 20,
-        "intervals": {"draws": 200, "level": 0.95},
-        "seed": 7,
-        "missing": "own_group",
-        "baseline_condition": "none",
-    }
+    assert made.spec == WHOLE_SPEC
     assert [(item.role, item.evidence) for item in made.inputs.all()] == [("sensitive_file", joined)]
 
 
