@@ -15,6 +15,10 @@ from audits.spec import AuditSpec, check_spec
 
 PEEK = 4_096
 MARK = b"countersign/cells/"
+COUNTED_ELSEWHERE = (
+    "The rows were counted by the submitter. Everything here was computed from those counts; they themselves could not "
+    "be counted again."
+)
 
 
 def run_bias_audit_job(
@@ -44,7 +48,9 @@ def run_bias_audit_job(
     progress(0.0, "reading the cells")
     cells = read_cells(evidence)
     check_cells(cells, checked)
-    return audit_cells(cells, checked, describe_cells(evidence, checked.seed), progress=progress)
+    document = audit_cells(cells, checked, describe_cells(evidence, checked.seed), progress=progress)
+    document["notes"].insert(0, {"code": "counted_elsewhere", "text": COUNTED_ELSEWHERE, "population": None})
+    return document
 
 
 def looks_like_cells(path: Path) -> bool:

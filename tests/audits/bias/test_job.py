@@ -31,6 +31,9 @@ def test_counted_cells_give_what_the_rows_give(tmp_path: Path) -> None:
     first, second = run(SPEC, evidence=rows), run(SPEC, evidence=cells)
     assert first["measures"] == second["measures"]
     assert second["passport"]["input"]["kind"] == "cells"
+    assert second["notes"][0]["code"] == "counted_elsewhere"
+    assert "counted by the submitter" in second["notes"][0]["text"]
+    assert "counted_elsewhere" not in {note["code"] for note in first["notes"]}
 
 
 def test_sensitive_values_may_come_from_another_file(tmp_path: Path) -> None:
