@@ -23,7 +23,7 @@ help:
 	@echo "make test         install what tests need and run every check"
 	@echo "make lint         ruff, types and import contracts"
 	@echo "make format       let ruff rewrite the code"
-	@echo "make bench        print intake and page times at 1,000 and 100,000 rows"
+	@echo "make bench        print times, memory and agreement: intake, pages, audits, SHAP, profiles, coverage"
 	@echo "make soak         long runs: repeated kills, races, load"
 	@echo "make screenshots  picture every page in light, dark and narrow"
 	@echo "make locks        compile requirements/*.lock from pyproject.toml"
