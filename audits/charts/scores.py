@@ -25,6 +25,7 @@ from audits.charts.frame import (
 
 SHOWN_GROUPS = 6
 SIDE = 380
+PRINTED_SIDE = 250
 MOST_INTERVALS = 3
 """Of more groups the intervals lie over each other; the table has them."""
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
@@ -176,7 +177,8 @@ def _lay_out_curves(
                 },
             }
         )
-    return {"width": SIDE, "height": SIDE, "data": {"values": list(values)}, "layer": layers}
+    side = PRINTED_SIDE if theme == "print" else SIDE
+    return {"width": side, "height": side, "data": {"values": list(values)}, "layer": layers}
 
 
 def _by_group(names: Sequence[str], signs: Sequence[Any], legend: Spec | None) -> Spec:

@@ -24,6 +24,8 @@ SHOWN_PAIRS = 10
 CURVE_BINS = 12
 PAIR_BINS = 5
 SAMPLE_ROWS = 300
+SMALLEST_STRENGTH = 0.005
+"""Less of the variance than this is no acting together worth a line."""
 FEWEST_ROWS = 30
 RESIDUAL = "share of a feature's SHAP variance that its own value leaves over and the other's explains"
 
@@ -64,7 +66,7 @@ def find_dependence(
 
 
 def find_pairs(attributions: Attributions, importance: Sequence[Importance]) -> list[dict[str, Any]]:
-    """Return the pairs of important features that seem to act together, strongest first."""
+    """Return the pairs of important features that seem to act together, strongest first; none in an additive model."""
     names = _choose(attributions, importance)
     pairs: list[dict[str, Any]] = []
     for place, first in enumerate(names):
@@ -74,7 +76,7 @@ def find_pairs(attributions: Attributions, importance: Sequence[Importance]) -> 
                 for pair in ((first, second), (second, first))
                 if (score := measure_pair(attributions, *pair)) is not None
             ]
-            if scores:
+            if scores and max(scores) >= SMALLEST_STRENGTH:
                 pairs.append({"features": [first, second], "strength": max(scores), "method": RESIDUAL})
     pairs.sort(key=lambda pair: (-pair["strength"], pair["features"]))
     return [{**pair, "low": None, "high": None} for pair in pairs[:SHOWN_PAIRS]]

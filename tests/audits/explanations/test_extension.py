@@ -13,8 +13,8 @@ from scipy.stats import kendalltau, spearmanr
 from audits.errors import BadInput
 from audits.explanations.agreement import ResampledImportance, kendall, rank_correlation
 from audits.explanations.attributions import Attributions
-from audits.explanations.dependence import bin_evenly, measure_pair
-from audits.explanations.explain import run_explanation
+from audits.explanations.dependence import bin_evenly, find_pairs, measure_pair
+from audits.explanations.explain import check_attributions, run_explanation
 from audits.explanations.group_differences import find_differences
 from audits.explanations.reasons import find_reasons
 from audits.explanations.wishes import Wishes, check_wishes
@@ -163,6 +163,14 @@ def test_an_additive_model_has_no_features_that_act_together() -> None:
     assert measure_pair(attributions, "f0", "f1") == 0.0
     curved = make_attributions(np.column_stack([own**2, -other]), {"f0": own, "f1": other})
     assert measure_pair(curved, "f0", "f1") == pytest.approx(0.0, abs=0.02)
+
+
+def test_pairs_that_do_not_act_together_are_not_listed() -> None:
+    generator = np.random.default_rng(9)
+    own, other = generator.normal(size=(2, 200))
+    attributions = make_attributions(np.column_stack([own, other]), {"f0": own, "f1": other})
+    importance = check_attributions(attributions, tolerance=1e-6).importance
+    assert find_pairs(attributions, importance) == []
 
 
 def test_bins_are_even_and_keep_equal_values_together() -> None:
