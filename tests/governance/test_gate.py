@@ -143,6 +143,18 @@ def test_judge_evaluation_of_superseded_evidence_is_stale_and_its_numbers_count_
     assert found["criterion:R-1.1"] == "MISSING"
 
 
+def test_judge_evaluation_whose_further_input_was_superseded_is_stale():
+    read = items.EvaluationInputItem("sensitive_file", 99, "sha256:s")
+    audit = make_evaluation("bias_audit", [make_measure(0.9, 0.86, 0.93)], inputs=(read,))
+    found = statuses(make_dossier(evaluations=(audit, EXPLANATION)))
+    assert found["evaluation:bias_audit:test"] == "STALE"
+    assert found["criterion:R-1.1"] == "MISSING"
+    joined = dataclasses.replace(make_evidence(99, "table"), digest="sha256:s")
+    whole = make_dossier()
+    found = statuses(make_dossier(evidence=(*whole.evidence, joined), evaluations=(audit, EXPLANATION)))
+    assert found["evaluation:bias_audit:test"] == "MET"
+
+
 @pytest.mark.parametrize(
     ("measure", "criterion", "status"),
     [
@@ -230,11 +242,11 @@ def test_judge_profile_of_another_file_closes(match, status):
     assert statuses(dossier)["evaluation:data_quality:test"] == status
 
 
-@pytest.mark.parametrize("status", ["QUEUED", "RUNNING", "FAILED"])
+@pytest.mark.parametrize("status", ["QUEUED", "RUNNING", "FAILED", "CANCELLED"])
 def test_judge_evaluation_that_has_not_succeeded_closes(status):
     audit = make_evaluation("bias_audit", [], status=status, failure="column “sex” is missing")
     dossier = make_dossier(evaluations=(audit, EXPLANATION))
-    expected = "NOT_MET" if status == "FAILED" else "INCONCLUSIVE"
+    expected = {"FAILED": "NOT_MET", "CANCELLED": "MISSING"}.get(status, "INCONCLUSIVE")
     assert statuses(dossier)["evaluation:bias_audit:test"] == expected
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from governance import store
 from governance.canonical import canonical_digest
 from governance.log_verification import verify_files
-from governance.models import StoredFile
+from governance.models import EvaluationInput, StoredFile
 from tests import cast
 from tests.governance.log_history import History
 from tests.governance.tampering import check, read_entry, run_sql
@@ -264,6 +264,16 @@ def test_entry_without_its_data_is_named_and_stops_nothing(history: History) -> 
         )
     problems = check().problems
     assert [problem.index for problem in problems] == [entry.index, entry.index]
+
+
+def test_further_inputs_are_compared_with_the_log(history: History) -> None:
+    audit = history.live.version.evaluations.filter(status="SUCCEEDED")[0]
+    with transaction.atomic():
+        EvaluationInput.objects.create(evaluation=audit, role="sensitive_file", evidence=audit.evidence)
+        problems = [problem.what for problem in check().problems]
+        transaction.set_rollback(True)
+    assert [what for what in problems if "other inputs than recorded" in what]
+    assert check().problems == ()
 
 
 # --- Files --------------------------------------------------------------------------------------

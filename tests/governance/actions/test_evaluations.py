@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from governance.actions import catalog, evaluations, lineage
+from governance.dossier import collect
 from governance.exceptions import InvalidInput, NotPermitted, TransitionNotAllowed
+from governance.gate import judge
 from governance.lifecycle import State
 from governance.models import AuditLogEntry, Evaluation, Evidence, ModelVersion
 from tests import cast
@@ -126,6 +128,14 @@ def test_inputs_are_read_by_role_and_logged(version, predictions, developer):
     assert read_by(made) == {"sensitive_file": joined}
     body = cast.read_body(AuditLogEntry.objects.order_by("-index").first())
     assert body["data"]["inputs"] == {"sensitive_file": {"evidence": joined.pk, "digest": joined.digest}}
+
+
+def test_a_cancelled_request_does_not_bring_the_older_result_back(ready_version, developer):
+    """Otherwise an unwelcome measurement could be stopped and the kinder one before it would count again."""
+    newer = request(ready_version, ready_version.evidence.get(kind="predictions"), by=developer)
+    evaluations.cancel_evaluation(newer, actor=cast.acting(developer))
+    found = {finding.key: finding.status for finding in judge(collect(ready_version)).findings}
+    assert found["evaluation:bias_audit:test"] == "MISSING"
 
 
 def test_inputs_of_a_wrong_role_kind_or_version_are_refused(version, predictions, developer):
