@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -45,6 +46,9 @@ from governance.models import (
     Waiver,
     WorkStatus,
 )
+
+LEVEL = 0.95
+"""The confidence level at which criteria are judged."""
 
 # What a person does that makes the dossier theirs. Signing, promoting, reading and reporting do not.
 CONTRIBUTING = (
@@ -287,7 +291,18 @@ def read_inputs(evaluation: Evaluation) -> list[EvaluationInputItem]:
 def read_measures(evaluation: Evaluation) -> list[Measure]:
     if evaluation.status != WorkStatus.SUCCEEDED:
         return []
-    return [Measure(**measure) for measure in json.loads(evaluation.result)["measures"]]
+    result = json.loads(evaluation.result)
+    level = (result.get("passport", {}).get("intervals") or {}).get("level", LEVEL)
+    return [_at_full_level(Measure(**measure), level) for measure in result["measures"]]
+
+
+def _at_full_level(measure: Measure, level: float) -> Measure:
+    """Whoever asks for an evaluation chooses its confidence level. A lower one makes intervals narrow, and narrow ones
+    would meet criteria: such a measure is shown and settles nothing."""
+    if level >= LEVEL or measure.low == measure.high:
+        return measure
+    why = f"its interval holds with {level:.0%} only; {LEVEL:.0%} are needed"
+    return replace(measure, reason=measure.reason or why)
 
 
 def read_waivers(version: ModelVersion) -> tuple[WaiverItem, ...]:

@@ -90,7 +90,7 @@ def _describe(measure: Measure) -> str:
         return _("Measured %(value)s, exact (among %(n)d rows).") % {"value": _number(measure.value), "n": measure.n}
     if measure.low is None and measure.high is None:
         return _("Measured %(value)s (among %(n)d rows).") % {"value": _number(measure.value), "n": measure.n}
-    return _("Measured %(value)s, 95 %% interval %(low)s to %(high)s (among %(n)d rows).") % {
+    return _("Measured %(value)s, interval %(low)s to %(high)s (among %(n)d rows).") % {
         "value": _number(measure.value),
         "low": _number(measure.low),
         "high": _number(measure.high),

@@ -97,6 +97,11 @@ class AuditSection:
     figures: tuple[Figure, ...]
 
     @property
+    def level(self) -> str:
+        """The confidence level of the intervals, as a reader says it."""
+        return f"{100 * self.result['passport']['intervals']['level']:g} %"
+
+    @property
     def columns(self) -> list[Any]:
         """The titles of the metrics that are printed for each group."""
         return [title_of_metric(name) for name in leading_metrics(self.result, PRINTED_COLUMNS)]
