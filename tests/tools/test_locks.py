@@ -40,3 +40,8 @@ def test_front_end_lock_has_hashes_and_names_no_registry() -> None:
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert [name for name, entry in packages.items() if "integrity" not in entry] == []
     assert [name for name, entry in packages.items() if "resolved" in entry] == []
+
+
+def test_front_end_lock_names_no_address_at_all() -> None:
+    """Not even where a package asks for money: `npm install` writes those, take them out again."""
+    assert "://" not in (ROOT / "package-lock.json").read_text()

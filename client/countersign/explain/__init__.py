@@ -14,7 +14,7 @@ from __future__ import annotations
 
 try:
     import numpy as _numpy  # noqa: F401
-except ImportError:  # pragma: no cover
+except ImportError:
     raise ImportError('countersign.explain needs numpy and shap: pip install "countersign[explain]"') from None
 
 from countersign.explain.explaining import explain_model

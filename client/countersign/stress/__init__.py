@@ -15,7 +15,7 @@ from __future__ import annotations
 
 try:
     import numpy as _numpy  # noqa: F401
-except ImportError:  # pragma: no cover
+except ImportError:
     raise ImportError('countersign.stress needs numpy: pip install "countersign[stress]"') from None
 
 from countersign.stress import cameras, cells, scenes, sensors

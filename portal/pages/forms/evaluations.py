@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from django import forms
@@ -45,6 +46,8 @@ class EvaluationForm(RowsForm):
     icon: ClassVar[str]
     subtitle: ClassVar[Any]
     needed: ClassVar[Needed]
+    spec: Callable[[], dict[str, Any]]
+    """A method of every kind's form: the specification that its fields make."""
     fields_template: ClassVar[str]
     further: ClassVar[dict[str, tuple[Any, Any]]] = {}
     """Role of further evidence -> (label, help text)."""
@@ -134,9 +137,6 @@ class EvaluationForm(RowsForm):
                 role: self.cleaned_data[role] for role in self.further if self.cleaned_data.get(role) is not None
             },
         }
-
-    def spec(self) -> dict[str, Any]:
-        raise NotImplementedError
 
     def filled(self, *names: str) -> dict[str, Any]:
         """The named values that were given."""
