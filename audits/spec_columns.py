@@ -14,7 +14,7 @@ Which columns are needed depends on the task:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -267,40 +267,34 @@ def check_sensitive_file(
 
 def check_reference(value: object, features: Sequence[SensitiveFeature]) -> dict[str, str]:
     """Return feature -> value of its reference group."""
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or not value:
-        raise BadInput(
-            'must map sensitive columns to the value of the reference group, for example {"sex": "male"}',
-            column="reference",
-        )
-    _check_are_features(value, "reference", features)
-    found = {}
-    for feature in features:
-        if feature.name in value:
-            key = f"reference.{feature.name}"[:100]
-            found[feature.name] = check_text(value[feature.name], key)
-            _check_group_names((found[feature.name],), key, feature)
-    return found
+    example = 'must map sensitive columns to the value of the reference group, for example {"sex": "male"}'
+    return {
+        feature.name: _check_group_names((check_text(given, key),), key, feature)[0]
+        for feature, key, given in _list_given(value, "reference", features, example)
+    }
 
 
 def check_declared_groups(value: object, features: Sequence[SensitiveFeature]) -> dict[str, tuple[str, ...]]:
     """Return feature -> the groups that must be present."""
+    example = 'must map sensitive columns to their groups, for example {"sex": ["female", "male"]}'
+    return {
+        feature.name: _check_group_names(check_texts(given, key, 1, MAXIMUM_GROUPS), key, feature)
+        for feature, key, given in _list_given(value, "declared_groups", features, example)
+    }
+
+
+def _list_given(
+    value: object, key: str, features: Sequence[SensitiveFeature], example: str
+) -> Iterator[tuple[SensitiveFeature, str, object]]:
+    """Yield each feature a mapping speaks of, with the key of its entry and what stands there."""
     if value is None:
-        return {}
+        return
     if not isinstance(value, dict) or not value:
-        raise BadInput(
-            'must map sensitive columns to their groups, for example {"sex": ["female", "male"]}',
-            column="declared_groups",
-        )
-    _check_are_features(value, "declared_groups", features)
-    found = {}
+        raise BadInput(example, column=key)
+    _check_are_features(value, key, features)
     for feature in features:
         if feature.name in value:
-            key = f"declared_groups.{feature.name}"[:100]
-            found[feature.name] = check_texts(value[feature.name], key, 1, MAXIMUM_GROUPS)
-            _check_group_names(found[feature.name], key, feature)
-    return found
+            yield feature, f"{key}.{feature.name}"[:100], value[feature.name]
 
 
 def _check_are_features(value: Mapping[Any, object], key: str, features: Sequence[SensitiveFeature]) -> None:
@@ -310,12 +304,13 @@ def _check_are_features(value: Mapping[Any, object], key: str, features: Sequenc
             raise BadInput("is not one of the sensitive columns", column=f"{key}.{name}"[:100])
 
 
-def _check_group_names(values: Sequence[str], key: str, feature: SensitiveFeature) -> None:
-    """Check that groups of a binned column are among those its bins make."""
+def _check_group_names(values: tuple[str, ...], key: str, feature: SensitiveFeature) -> tuple[str, ...]:
+    """Return the groups if those of a binned column are among the ones its bins make."""
     if feature.bins is None:
-        return
+        return values
     names = (*name_bins(feature.bins), MISSING_GROUP)
     for value in values:
         if value not in names:
             shown = ", ".join(map(repr, names[:-1][:10]))
             raise BadInput(f"{value[:40]!r} is not a group that its bins make; they make {shown}", column=key)
+    return values

@@ -9,6 +9,7 @@ from audits.bias.disparities import DISPARITIES
 from audits.charts.frame import (
     PLOT_WIDTH,
     ROW_HEIGHT,
+    SIZES,
     THEMES,
     Chart,
     Spec,
@@ -16,6 +17,7 @@ from audits.charts.frame import (
     draw_bar,
     draw_intervals,
     draw_line_at,
+    draw_sized_points,
     format_interval,
     format_number,
     format_share,
@@ -121,30 +123,14 @@ def _draw_rate_panel(
             "value": group[rate],
             "low": group["intervals"].get(rate, {}).get("low"),
             "high": group["intervals"].get(rate, {}).get("high"),
-            "size": "below minimum size" if group["below_minimum_size"] else "large enough",
+            "size": SIZES[bool(group["below_minimum_size"])],
         }
         for group in groups
     ]
     y = list_on_axis("group", order)
     x = measure_across("value", None, (0.0, 1.0), ".0%")
     x["axis"] |= {"values": PERCENT_MARKS}
-    points = {
-        "transform": [{"filter": "isValid(datum.value)"}],
-        "mark": {"type": "point", "size": 60, "strokeWidth": 1.8, "color": colours.main, "opacity": 1},
-        "encoding": {
-            "y": y,
-            "x": x,
-            "fill": {
-                "field": "size",
-                "type": "nominal",
-                "scale": {
-                    "domain": ["large enough", "below minimum size"],
-                    "range": [colours.main, colours.ground],
-                },
-                "legend": None,
-            },
-        },
-    }
+    points = draw_sized_points(y, x, colours)
     lines = [] if overall is None else [draw_line_at(overall, x, colours.soft_ink)]
     return {
         "title": METRICS[rate].title,

@@ -7,12 +7,14 @@ from typing import Any
 
 from audits.charts.frame import (
     ROW_HEIGHT,
+    SIZES,
     THEMES,
     Chart,
     Spec,
     Theme,
     draw_intervals,
     draw_line_at,
+    draw_sized_points,
     format_interval,
     format_number,
     frame_spec,
@@ -82,7 +84,7 @@ def _draw_panel(
             "value": group[name],
             "low": group["intervals"].get(name, {}).get("low"),
             "high": group["intervals"].get(name, {}).get("high"),
-            "size": "below minimum size" if group["below_minimum_size"] else "large enough",
+            "size": SIZES[bool(group["below_minimum_size"])],
         }
         for label, group in zip(order, groups, strict=True)
     ]
@@ -90,20 +92,7 @@ def _draw_panel(
     room = 0.05 * (max(numbers) - min(numbers) or 1.0)
     y = list_on_axis("group", order)
     x = measure_across("value", None, (min(numbers) - room, max(numbers) + room), "~g")
-    points = {
-        "transform": [{"filter": "isValid(datum.value)"}],
-        "mark": {"type": "point", "size": 60, "strokeWidth": 1.8, "color": colours.main, "opacity": 1},
-        "encoding": {
-            "y": y,
-            "x": x,
-            "fill": {
-                "field": "size",
-                "type": "nominal",
-                "scale": {"domain": ["large enough", "below minimum size"], "range": [colours.main, colours.ground]},
-                "legend": None,
-            },
-        },
-    }
+    points = draw_sized_points(y, x, colours)
     lines = [] if overall is None else [draw_line_at(overall, x, colours.soft_ink)]
     return {
         "title": METRICS[name].title if name in METRICS else name,

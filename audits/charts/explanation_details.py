@@ -8,6 +8,7 @@ from typing import Any
 from audits.charts.frame import (
     PLOT_WIDTH,
     ROW_HEIGHT,
+    SHAPES,
     THEMES,
     Chart,
     Spec,
@@ -20,6 +21,7 @@ from audits.charts.frame import (
     list_on_axis,
     measure_across,
     show_name,
+    sign_groups,
 )
 
 SHOWN_CURVES = 4
@@ -28,7 +30,6 @@ SHOWN_FEATURES = 10
 SHOWN_GROUPS = 6
 CURVE_HEIGHT = 240
 POINT = {"type": "point", "filled": True, "size": 18, "opacity": 1, "aria": False}
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 Document = Mapping[str, Any]
 
@@ -219,8 +220,8 @@ def _lay_out_groups(
         "encoding": {
             "y": y,
             "x": x,
-            "shape": _by_group(names, SHAPES, legend),
-            "color": _by_group(names, palette, legend),
+            "shape": sign_groups(names, SHAPES, legend),
+            "color": sign_groups(names, palette, legend),
         },
     }
     line = {
@@ -236,13 +237,4 @@ def _lay_out_groups(
         "height": {"step": ROW_HEIGHT},
         "data": {"values": list(values)},
         "layer": [line, marks],
-    }
-
-
-def _by_group(names: Sequence[str], signs: Sequence[str], legend: Spec) -> Spec:
-    return {
-        "field": "group",
-        "type": "nominal",
-        "scale": {"domain": list(names), "range": list(signs[: len(names)])},
-        "legend": legend,
     }

@@ -19,6 +19,8 @@ FONT = "Inter, Helvetica, Arial, sans-serif"
 ROW_HEIGHT = 26
 PLOT_WIDTH = 460
 LONGEST_NAME = 60
+SIZES = ("large enough", "below minimum size")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 Theme = Literal["light", "dark", "print"]
 Spec = dict[str, Any]
@@ -192,6 +194,34 @@ def draw_intervals(y: Spec, x: Spec, colour: str) -> list[Spec]:
         {"transform": known, "mark": caps, "encoding": {"y": y, "x": low}},
         {"transform": known, "mark": caps, "encoding": {"y": y, "x": {**x, "field": "high"}}},
     ]
+
+
+def draw_sized_points(y: Spec, x: Spec, colours: Colours) -> Spec:
+    """Return the layer of one point per group, hollow where `size` says that the group is below the minimum size."""
+    return {
+        "transform": [{"filter": "isValid(datum.value)"}],
+        "mark": {"type": "point", "size": 60, "strokeWidth": 1.8, "color": colours.main, "opacity": 1},
+        "encoding": {
+            "y": y,
+            "x": x,
+            "fill": {
+                "field": "size",
+                "type": "nominal",
+                "scale": {"domain": list(SIZES), "range": [colours.main, colours.ground]},
+                "legend": None,
+            },
+        },
+    }
+
+
+def sign_groups(names: Sequence[str], signs: Sequence[Any], legend: Spec | None) -> Spec:
+    """Return the encoding that gives each group a sign of its own: a colour, a shape, a line pattern."""
+    return {
+        "field": "group",
+        "type": "nominal",
+        "scale": {"domain": list(names), "range": list(signs[: len(names)])},
+        "legend": legend,
+    }
 
 
 def draw_line_at(value: float, x: Spec, colour: str, dash: Sequence[int] = (4, 3)) -> Spec:

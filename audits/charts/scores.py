@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audits.charts.frame import (
+    SHAPES,
     THEMES,
     Chart,
     Spec,
@@ -21,6 +22,7 @@ from audits.charts.frame import (
     name_chart,
     name_features,
     name_values,
+    sign_groups,
 )
 
 SHOWN_GROUPS = 6
@@ -28,7 +30,6 @@ SIDE = 380
 PRINTED_SIDE = 250
 MOST_INTERVALS = 3
 """Of more groups the intervals lie over each other; the table has them."""
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (4, 4), (10, 2))
 
 Document = Mapping[str, Any]
@@ -145,8 +146,8 @@ def _lay_out_curves(
     palette = [colours.main, colours.contrast, colours.ink, colours.soft_ink, colours.high, colours.contrast]
     legend = {"title": None, "orient": "bottom", "columns": 2, **_symbol(points)}
     count = len(names)
-    dash = _by_group(names, [list(dash) for dash in DASHES], legend)
-    colour = _by_group(names, palette, legend)
+    dash = sign_groups(names, [list(dash) for dash in DASHES], legend)
+    colour = sign_groups(names, palette, legend)
     x, y = (_share_axis(*axis) for axis in (across, up))
     order = {"field": "place" if values and "place" in values[0] else across[0], "type": "quantitative"}
     layers: list[Spec] = [
@@ -173,22 +174,12 @@ def _lay_out_curves(
                     "x": x,
                     "y": y,
                     "color": {**colour, "legend": None},
-                    "shape": _by_group(names, SHAPES, None),
+                    "shape": sign_groups(names, SHAPES, None),
                 },
             }
         )
     side = PRINTED_SIDE if theme == "print" else SIDE
     return {"width": side, "height": side, "data": {"values": list(values)}, "layer": layers}
-
-
-def _by_group(names: Sequence[str], signs: Sequence[Any], legend: Spec | None) -> Spec:
-    """Return the encoding that gives each group its own sign."""
-    return {
-        "field": "group",
-        "type": "nominal",
-        "scale": {"domain": list(names), "range": list(signs[: len(names)])},
-        "legend": legend,
-    }
 
 
 def _symbol(points: bool) -> Spec:

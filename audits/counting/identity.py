@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audits.errors import BadInput
 from audits.spec import AuditSpec
-from audits.tables.diagnose import iterate_rows, raise_at
 from audits.tables.frames import TableFile
+from audits.tables.row_ids import REPEATED, raise_repeated
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,7 +24,7 @@ def check_ids(engine: duckdb.DuckDBPyConnection, file: TableFile, spec: AuditSpe
         return
     columns = tuple(spec.columns[role] for role in ("id", "condition") if role in spec.columns)
     if _has_repeated(engine, file, columns, rows):
-        raise_repeated(file, columns, "every row needs an id of its own; repeated:")
+        raise_repeated(file, columns, REPEATED)
 
 
 def check_sensitive_ids(engine: duckdb.DuckDBPyConnection, file: TableFile, spec: AuditSpec) -> None:
@@ -56,15 +55,3 @@ def _has_repeated(engine: duckdb.DuckDBPyConnection, file: TableFile, columns: t
         if engine.execute(query).fetchall():
             return True
     return False
-
-
-def raise_repeated(file: TableFile, columns: tuple[str, ...], message: str) -> None:
-    """Raise BadInput at the first row whose id is empty or stood before."""
-    seen: set[tuple[str | None, ...]] = set()
-    for row in iterate_rows(file, columns):
-        if row.cells[0] is None:
-            raise_at(file, row, columns[0], "the id is empty")
-        if row.cells in seen:
-            raise_at(file, row, columns[0], f"{message} {row.cells[0][:60]!r}")
-        seen.add(row.cells)
-    raise BadInput(message, column=columns[0])

@@ -10,6 +10,7 @@ from audits.errors import BadInput
 from audits.explanations.spec import MAXIMUM_FEATURES, VALUE_PREFIX, ExplanationSpec
 from audits.tables.diagnose import raise_at_first, raise_unreadable, read_number
 from audits.tables.frames import LARGEST_NUMBER, LIMITS, Limits, TableFile, check_row_count, open_table, read_table
+from audits.tables.row_ids import read_row_ids
 
 if TYPE_CHECKING:
     import duckdb
@@ -108,7 +109,7 @@ def _read_columns(
     output = np.array(spec.outputs) if spec.outputs else read_checked(spec.columns["output"])
     is_constant = spec.base_value is not None
     base = np.full(rows, spec.base_value) if is_constant else read_checked(spec.columns["base"])
-    ids = _read_ids(engine, file, spec, rows)
+    ids = read_row_ids(engine, file, spec.columns.get("id"), rows)
     return Attributions(file, ids, "id" in spec.columns, features, shap, base, output, values)
 
 
@@ -127,27 +128,6 @@ def _raise_bad_number(file: TableFile, name: str) -> NoReturn:
         lambda text: read_number(text) is None,
         f"must be a finite number of at most {LARGEST_NUMBER:g}; found",
     )
-
-
-def _read_ids(engine: duckdb.DuckDBPyConnection, file: TableFile, spec: ExplanationSpec, rows: int) -> tuple[str, ...]:
-    """Return the row ids, each once; row numbers where the file has none."""
-    if "id" not in spec.columns:
-        return tuple(str(number) for number in range(1, rows + 1))
-    column = spec.columns["id"]
-    query = f"SELECT {file.text(column)} FROM {file.scan()}"  # noqa: S608
-    ids = tuple(row[0] for row in engine.execute(query).fetchall())
-    if None in ids:
-        raise_at_first(file, column, lambda text: text is None, "the row id is empty")
-    if len(set(ids)) < len(ids):
-        seen: set[str | None] = set()
-
-        def is_repeated(text: str | None) -> bool:
-            known = text in seen
-            seen.add(text)
-            return known
-
-        raise_at_first(file, column, is_repeated, "every row needs an id of its own; repeated:")
-    return ids
 
 
 def _keep_wanted(

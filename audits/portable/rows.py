@@ -12,6 +12,7 @@ from audits.portable.columns import UNKNOWN, Input
 from audits.portable.document import PortableModel
 from audits.tables.diagnose import raise_at_first, raise_unreadable, read_number
 from audits.tables.frames import LIMITS, Limits, TableFile, check_row_count, open_table, read_table
+from audits.tables.row_ids import read_row_ids
 
 if TYPE_CHECKING:
     import duckdb
@@ -83,7 +84,7 @@ def read_rows(
                 most = MAXIMUM_VALUES // len(names)
                 raise BadInput(f"{rows:,} rows of {len(names)} inputs are too many; give at most {most:,} rows")
             inputs = np.stack([_read_input(engine, file, source) for source in model.inputs])
-            ids = _read_ids(engine, file, id_column, rows)
+            ids = read_row_ids(engine, file, id_column, rows)
             texts = {name: read_texts(engine, file, name) for name in further}
         except duckdb.Error:
             raise_unreadable(file, limits)
@@ -168,24 +169,4 @@ def _read_categories(
             lambda text: text not in codes,
             "the model knows only the categories of its training; not among them is",
         )
-    return found
-
-
-def _read_ids(engine: duckdb.DuckDBPyConnection, file: TableFile, column: str | None, rows: int) -> tuple[str, ...]:
-    """Return the row ids, each once; row numbers where no column is named."""
-    if column is None:
-        return tuple(str(number) for number in range(1, rows + 1))
-    ids = read_texts(engine, file, column)
-    if None in ids:
-        raise_at_first(file, column, lambda text: text is None, "the row id is empty")
-    found = tuple(name for name in ids if name is not None)
-    if len(set(found)) < len(found):
-        seen: set[str | None] = set()
-
-        def is_repeated(text: str | None) -> bool:
-            known = text in seen
-            seen.add(text)
-            return known
-
-        raise_at_first(file, column, is_repeated, "every row needs an id of its own; repeated:")
     return found

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 
 from audits.errors import BadInput
 from audits.explanations.wishes import WISH_KEYS, Wishes, check_wishes
+from audits.spec import DEFAULT_MINIMUM_GROUP_SIZE, DELIMITERS, MAXIMUM_SENSITIVE
 from audits.spec_values import (
     check_choice,
     check_flag,
@@ -44,8 +45,6 @@ MAXIMUM_ROWS = 200_000
 DEFAULT_PRECISION = 0.05
 DEFAULT_TOLERANCE = 1e-6
 LARGEST_TOLERANCE = 1e-3
-MAXIMUM_SENSITIVE = 8
-DELIMITERS = (",", ";", "\t", "|")
 KEYS = (
     "columns",
     "class",
@@ -90,7 +89,7 @@ class RecomputeSpec:
     sensitive: tuple[str, ...] = ()
     prediction_id: str | None = None
     delimiter: str | None = None
-    minimum_group_size: int = 20
+    minimum_group_size: int = DEFAULT_MINIMUM_GROUP_SIZE
     level: float = 0.95
     seed: int = 0
     wishes: Wishes = field(default_factory=Wishes)
@@ -125,7 +124,9 @@ def check_recompute_spec(document: object) -> RecomputeSpec:
         sensitive=() if sensitive is None else check_texts(sensitive, "sensitive", 1, MAXIMUM_SENSITIVE),
         prediction_id=None if prediction_id is None else check_text(prediction_id, "prediction_id"),
         delimiter=check_choice(spec.get("delimiter"), "delimiter", DELIMITERS),
-        minimum_group_size=check_integer(spec.get("minimum_group_size", 20), "minimum_group_size", 1, 1_000_000),
+        minimum_group_size=check_integer(
+            spec.get("minimum_group_size", DEFAULT_MINIMUM_GROUP_SIZE), "minimum_group_size", 1, 1_000_000
+        ),
         level=check_intervals(spec.get("intervals"))[1],
         seed=check_integer(spec.get("seed", 0), "seed", 0, 2**32 - 1),
         wishes=check_wishes(spec),

@@ -168,7 +168,7 @@ def test_rows_that_are_not_predictions_are_refused(tmp_path: Path) -> None:
         (OWN.replace("0.75,0.25,70", "1e200,0.25,70"), "found '1e200'", "age", 3),
         (OWN.replace("p3,-0.5", "p3,inf"), "must be a finite number", "base_value", 3),
         (OWN.replace("p3,", "p1,"), "repeated: 'p1'", "row_id", 3),
-        (OWN.replace("p3,", ","), "the row id is empty", "row_id", 3),
+        (OWN.replace("p3,", ","), "the id is empty", "row_id", 3),
         (OWN.replace("output", "out"), "not in the file", "output", None),
         (OWN.splitlines()[0], "no rows", None, None),
         ("row_id,base_value,output\na,1,1\n", "no feature columns", None, None),
