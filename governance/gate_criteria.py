@@ -151,21 +151,30 @@ def _number(value: float | None) -> str:
 
 
 def _judge_report(dossier: Dossier, criterion: CriterionItem) -> tuple[str, str]:
-    for item in dossier.evidence:
-        if item.kind in REPORTED_KINDS:
-            reported = reported_values(item)
-            value = reported.get(criterion.metric)
-            if value is not None and criterion.population == "overall":
-                met = math.isfinite(value) and _holds(value, criterion)
-                return (FindingStatus.MET if met else FindingStatus.NOT_MET), _(
-                    "Reported %(value)s by %(name)s in “%(title)s”; the portal cannot recompute it."
-                ) % {"value": _number(value), "name": item.submitted_by, "title": item.title}
+    reports = list(_reports(dossier, criterion))
+    if reports:
+        # Where reports that stand contradict each other, the unwelcome one counts: a kinder one may supersede it.
+        holds = [math.isfinite(value) and _holds(value, criterion) for _item, value in reports]
+        item, value = reports[holds.index(False) if False in holds else 0]
+        return (FindingStatus.MET if all(holds) else FindingStatus.NOT_MET), _(
+            "Reported %(value)s by %(name)s in “%(title)s”; the portal cannot recompute it."
+        ) % {"value": _number(value), "name": item.submitted_by, "title": item.title}
     for item, claim in _claims(dossier):
         if (claim["name"], claim["population"]) == (criterion.metric, criterion.population):
             return FindingStatus.MISSING, _(
                 "Claimed as %(value)s by %(name)s; no evaluation on %(role)s data has recomputed it."
             ) % {"value": _number(claim["value"]), "name": item.submitted_by, "role": criterion.dataset_role}
     return FindingStatus.MISSING, _("No evaluation on %(role)s data measures it.") % {"role": criterion.dataset_role}
+
+
+def _reports(dossier: Dossier, criterion: CriterionItem) -> Iterator[tuple[EvidenceItem, float]]:
+    """Every current report of the number a criterion is about."""
+    if criterion.population != "overall":
+        return
+    for item in dossier.evidence:
+        value = reported_values(item).get(criterion.metric) if item.kind in REPORTED_KINDS else None
+        if value is not None:
+            yield item, value
 
 
 def reported_values(item: EvidenceItem) -> dict[str, float]:

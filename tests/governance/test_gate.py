@@ -212,6 +212,16 @@ def test_judge_claim_must_reproduce(claimed, status):
     assert judge(dossier).is_open == (status == "MET")
 
 
+@pytest.mark.parametrize("order", [(90, 91), (91, 90)])
+def test_judge_of_two_reports_that_contradict_the_unwelcome_one_counts(order):
+    values = {90: 120.0, 91: 900.0}
+    reports = [make_evidence(pk, "load_test", {"values": {"p95_ms": values[pk]}}) for pk in order]
+    criterion = make_criterion("200", "at_most", metric="load_test.p95_ms")
+    dossier = make_dossier(requirements=(make_requirement(criterion),), evidence=(*make_dossier().evidence, *reports))
+    found = next(finding for finding in judge(dossier).findings if finding.key == "criterion:R-1.1")
+    assert (found.status, "900" in found.detail) == ("NOT_MET", True)
+
+
 def test_judge_reported_number_counts_and_names_its_reporter():
     report = make_evidence(90, "load_test", {"values": {"p95_ms": 120.0}})
     criterion = make_criterion("300", "at_most", metric="load_test.p95_ms")
