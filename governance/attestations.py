@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from governance.canonical import canonical_bytes, sha256_hex
@@ -18,7 +19,7 @@ from governance.dossier_items import instant
 from governance.notes import SigningKey, VerifierKey
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:countersign:attestation:promotion:1"
+PREDICATE_TYPE = "urn:countersign:attestation:promotion:2"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
@@ -26,8 +27,21 @@ class EnvelopeError(ValueError):
     """The text is no DSSE envelope of ours, or nobody trusted has signed what it carries."""
 
 
-def statement(dossier: Any, decision: Any) -> str:
-    """The canonical statement: subjects are the artifact digests, the predicate is what was judged and signed."""
+def statement(
+    dossier: Any,
+    decision: Any,
+    *,
+    kind: str,
+    not_before: datetime,
+    expires_at: datetime,
+    solo_mode: bool,
+    conditions: Sequence[dict[str, str]],
+) -> str:
+    """The canonical statement: subjects are the artifact digests, the predicate is what was judged and signed.
+
+    ``kind`` is the release's ("regular", "emergency", "rollback"); the artifact may run from ``not_before`` until
+    before ``expires_at``. ``conditions`` are {"text", "owner", "dueAt", "state"} each, times already as text.
+    """
     document = {
         "_type": STATEMENT_TYPE,
         "subject": [
@@ -40,6 +54,7 @@ def statement(dossier: Any, decision: Any) -> str:
             "project": dossier.model.project,
             "version": dossier.version.number,
             "environment": decision.environment,
+            "kind": kind,
             "dossier": dossier.digest,
             "policy": decision.policy_digest,
             "findings": [[finding.key, finding.status] for finding in decision.findings],
@@ -54,7 +69,11 @@ def statement(dossier: Any, decision: Any) -> str:
                 for item in dossier.sign_offs
                 if item.is_current
             ],
+            "conditions": list(conditions),
+            "soloMode": solo_mode,
             "promotedAt": instant(decision.judged_at),
+            "notBefore": instant(not_before),
+            "expiresAt": instant(expires_at),
         },
     }
     return canonical_bytes(document).decode()

@@ -13,6 +13,7 @@ class State(TextChoices):
     IN_REVIEW = "IN_REVIEW", _("In review")
     APPROVED = "APPROVED", _("Approved")
     RELEASED = "RELEASED", _("Released")
+    EMERGENCY = "EMERGENCY", _("Emergency release")
     RETIRED = "RETIRED", _("Retired")
     REJECTED = "REJECTED", _("Rejected")
 

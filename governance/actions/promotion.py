@@ -15,6 +15,7 @@ from governance.lifecycle import next_state
 from governance.models import ModelVersion, RegisteredModel, Release
 from governance.permissions import authorise, duties_are_separate
 from governance.text import clean_text
+from governance.validity import lasts_until
 
 
 @transaction.atomic
@@ -31,6 +32,7 @@ def promote(version: ModelVersion, *, environment: str, dossier_digest: str, pas
         raise ReauthenticationFailed("The password is not right. Nothing was promoted.", field="password")
     dossier = collect(version)
     decision = _judge_for_promotion(dossier, environment, dossier_digest, actor)
+    expires_at = lasts_until(dossier)
     moved = _end_former(model, environment, f"Superseded by version {version.number}.", dossier)
     moved |= move(version, "promote")
     release = Release.objects.create(
@@ -40,7 +42,16 @@ def promote(version: ModelVersion, *, environment: str, dossier_digest: str, pas
         dossier=keep(dossier),
         promoted_by=actor.user,
         started_at=dossier.as_of,
-        statement=attestations.statement(dossier, decision),
+        expires_at=expires_at,
+        statement=attestations.statement(
+            dossier,
+            decision,
+            kind="regular",
+            not_before=dossier.as_of,
+            expires_at=expires_at,
+            solo_mode=False,
+            conditions=(),
+        ),
     )
     entry = auditlog.append(
         "version.promoted",

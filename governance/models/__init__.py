@@ -6,8 +6,9 @@ from governance.models.evidence import Evidence, EvidenceKind, StoredFile
 from governance.models.idempotency import IdempotencyRecord
 from governance.models.lineage import Dataset, DatasetRole, DatasetUse, DatasetVersion, Derivation
 from governance.models.log import AuditLogEntry, Checkpoint, LogHead, LogNode, LogSubject
-from governance.models.people import ApiToken, Membership, Project, Role, User
-from governance.models.release import Release
+from governance.models.people import ApiToken, Delegation, Membership, Project, Role, User
+from governance.models.policies import PromotionPolicy
+from governance.models.release import EmergencyRequest, FollowUp, FollowUpKind, Release, ReleaseKind
 from governance.models.reports import ComplianceReport, ReportKind
 from governance.models.requirements import (
     AcceptanceCriterion,
@@ -19,28 +20,47 @@ from governance.models.requirements import (
     Severity,
     SuccessCriterion,
 )
-from governance.models.signoff import Decision, DossierSnapshot, SignOff, Waiver
+from governance.models.signoff import (
+    APPROVALS,
+    REFUSALS,
+    Authentication,
+    Condition,
+    Decision,
+    DossierSnapshot,
+    Overrule,
+    PolicyText,
+    SignOff,
+    Waiver,
+)
 
 __all__ = [
+    "APPROVALS",
+    "REFUSALS",
     "AcceptanceCriterion",
     "ApiToken",
     "Artifact",
     "AuditLogEntry",
+    "Authentication",
     "Checkpoint",
     "Comparator",
     "ComplianceReport",
+    "Condition",
     "Dataset",
     "DatasetRole",
     "DatasetUse",
     "DatasetVersion",
     "Decision",
+    "Delegation",
     "Derivation",
     "DossierSnapshot",
+    "EmergencyRequest",
     "Evaluation",
     "EvaluationInput",
     "EvaluationKind",
     "Evidence",
     "EvidenceKind",
+    "FollowUp",
+    "FollowUpKind",
     "IdempotencyRecord",
     "InputRole",
     "LogHead",
@@ -48,11 +68,15 @@ __all__ = [
     "LogSubject",
     "Membership",
     "ModelVersion",
+    "Overrule",
     "PocDecision",
+    "PolicyText",
     "Project",
+    "PromotionPolicy",
     "ProofOfConcept",
     "RegisteredModel",
     "Release",
+    "ReleaseKind",
     "ReportKind",
     "Requirement",
     "RequirementTemplate",

@@ -72,6 +72,10 @@ class ModelVersion(models.Model):
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     submitted_at = models.DateTimeField(null=True, blank=True)
+    target_environment = models.CharField(max_length=40, default="production")
+    policy_digest = models.CharField(
+        max_length=71, blank=True, help_text=_("The policy in force when this was submitted; empty before that.")
+    )
 
     objects = ModelVersionQuerySet.as_manager()
 

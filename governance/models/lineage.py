@@ -68,6 +68,9 @@ class DatasetVersion(models.Model):
     notes = models.TextField(blank=True)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    recalled_at = models.DateTimeField(null=True, blank=True)
+    recalled_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    recall_reason = models.TextField(blank=True)
 
     objects = DatasetVersionQuerySet.as_manager()
 

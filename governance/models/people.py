@@ -91,6 +91,12 @@ class Project(models.Model):
     name = models.CharField(max_length=120, unique=True)
     slug = models.SlugField(max_length=120, unique=True)
     description = models.TextField(blank=True)
+    solo_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("Since when too few people may sign for themselves. Shown in red everywhere."),
+    )
+    solo_reason = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ProjectQuerySet.as_manager()
@@ -111,14 +117,21 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 
 
 class Membership(models.Model):
-    """One role of one user in one project, from a day until a day."""
+    """One role of one user in one project, from a day until a day.
+
+    ``confirmed_by`` is a second administrator who stands for a role that was granted while a dossier was open: without
+    it such a role signs nothing that was submitted before. A role that was ended for cause takes its sign-offs along.
+    """
 
     project = models.ForeignKey(Project, models.PROTECT, related_name="memberships")
     user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role.choices)
     granted_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     granted_at = models.DateTimeField(auto_now_add=True)
+    confirmed_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    confirmed_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    ended_for_cause = models.BooleanField(default=False)
 
     objects = MembershipQuerySet.as_manager()
 
@@ -135,6 +148,47 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} as {self.role} in {self.project}"
+
+
+class DelegationQuerySet(models.QuerySet["Delegation"]):
+    def standing(self, *, now: datetime) -> DelegationQuerySet:
+        return self.filter(starts_at__lte=now, ends_at__gt=now, ended_at=None)
+
+    def visible_to(self, user: User) -> DelegationQuerySet:
+        return self.filter(project__in=Project.objects.visible_to(user))
+
+
+class Delegation(models.Model):
+    """``to_user`` may sign in ``role`` for ``from_user`` for a time.
+
+    It gives no right that ``from_user`` does not hold then, and is no way round separation of duties, which asks both.
+    """
+
+    project = models.ForeignKey(Project, models.PROTECT, related_name="delegations")
+    from_user = models.ForeignKey(User, models.PROTECT, related_name="delegations_given")
+    to_user = models.ForeignKey(User, models.PROTECT, related_name="delegations_received")
+    role = models.CharField(max_length=20, choices=Role.choices)
+    reason = models.TextField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    given_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DelegationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=~models.Q(from_user=models.F("to_user")), name="delegation_to_somebody_else"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("starts_at")), name="delegation_ends_after_it_starts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.from_user} to {self.to_user}"
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
