@@ -109,6 +109,13 @@ def test_promotion_is_sealed_with_the_statement_its_entry_names(history: History
         ["validator", "approve", "Validator Person"],
         ["approver", "approve", "Approver Person"],
     ]
+    assert said["predicateType"] == "urn:countersign:attestation:promotion:2"
+    assert (said["predicate"]["kind"], said["predicate"]["soloMode"], said["predicate"]["conditions"]) == (
+        "regular",
+        False,
+        [],
+    )
+    assert said["predicate"]["notBefore"] == said["predicate"]["promotedAt"] < said["predicate"]["expiresAt"]
     assert {status for _key, status in said["predicate"]["findings"]} <= {"MET", "NOT_MET", "WAIVED"}
 
 
