@@ -7,7 +7,9 @@ import pytest
 from governance.exceptions import InvalidInput
 from governance.models import EvaluationKind, EvidenceKind, RiskTier
 from governance.policy import BUILT_IN, parse_policy, policy_for
+from governance.policy_text import PolicyFault
 
+OVERRULE = "Line 21, “overrule”: “auditor” is none of validator, compliance, approver, administrator."
 HIGH = (BUILT_IN / "high.yaml").read_text(encoding="utf-8")
 
 
@@ -34,21 +36,34 @@ def test_policy_digest_changes_with_a_single_character():
     assert parse_policy(HIGH + "\n").digest != parse_policy(HIGH).digest
 
 
+def fault_of(text: str) -> PolicyFault:
+    with pytest.raises(PolicyFault) as caught:
+        parse_policy(text)
+    return caught.value
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("{role: validator, count: 1}", "{role: visitor, count: 1}", "“visitor” is not a role that signs."),
-        ("{role: validator, count: 1}", "{role: validator, count: 0}", "Zero validators can never be enough."),
-        ("policy: High-risk release", "policies: x", "Unknown policy key: policies."),
         ("version: 1", "", "The policy lacks “version”."),
-        ("sign_offs:", "evidence_more: 1\nsign_offs:", "Unknown policy key: evidence_more."),
+        (
+            "{role: validator, count: 1, independent: true}",
+            "{role: visitor}",
+            "Line 15, “role”: “visitor” is not a role that signs; those are validator, compliance, approver.",
+        ),
+        ("{role: compliance, count: 1}", "{role: compliance, count: 0}", "Line 16, “count”: 0 is not within 1 to 20."),
+        ("overrule: administrator", "overrule: auditor", OVERRULE),
     ],
 )
-def test_parse_policy_refuses(old, new, message):
+def test_refusal_names_line_and_key(old, new, message):
     assert old in HIGH
-    with pytest.raises(InvalidInput) as caught:
-        parse_policy(HIGH.replace(old, new, 1))
-    assert caught.value.message == message
+    assert fault_of(HIGH.replace(old, new, 1)).message == message
+
+
+def test_unknown_key_is_named_with_the_known_ones():
+    fault = fault_of(HIGH.replace("policy: High-risk release", "policies: x"))
+    assert (fault.line, fault.key) == (2, "policies")
+    assert "known are policy, version, risk_tier" in fault.message
 
 
 @pytest.mark.parametrize("text", ["[]", "", "- a", "{", "sign_offs: []\npolicy: p"])
