@@ -67,7 +67,7 @@ class VerifierKey:
     @classmethod
     def from_text(cls, text: str) -> VerifierKey:
         """Read a vkey. Raises NoteError when it is malformed, mangled or not Ed25519."""
-        name, key_id, public = _split_key(text, "verifier key")
+        name, key_id, public = split_key(text, "verifier key")
         key = cls(name, public)
         if key.key_id.hex() != key_id:
             raise NoteError(f"the verifier key of {name} does not match its own key id {key_id}")
@@ -75,7 +75,7 @@ class VerifierKey:
 
     def to_text(self) -> str:
         """Write the vkey."""
-        return f"{self.name}+{self.key_id.hex()}+{_encode(ED25519 + self.public)}"
+        return f"{self.name}+{self.key_id.hex()}+{encode(ED25519 + self.public)}"
 
     def verify(self, text: str, signature: bytes) -> bool:
         """Say whether the 64-byte signature fits the text."""
@@ -108,7 +108,7 @@ class SigningKey:
         """Read what `to_text` wrote. Raises NoteError; the message never quotes the key."""
         if not text.startswith(PRIVATE_PREFIX):
             raise NoteError(f"a signing key starts with {PRIVATE_PREFIX}")
-        name, key_id, seed = _split_key(text.removeprefix(PRIVATE_PREFIX), "signing key")
+        name, key_id, seed = split_key(text.removeprefix(PRIVATE_PREFIX), "signing key")
         key = cls(name, seed)
         if key.verifier_key.key_id.hex() != key_id:
             raise NoteError(f"the signing key of {name} does not match its own key id {key_id}")
@@ -117,7 +117,7 @@ class SigningKey:
     def to_text(self) -> str:
         """Write the key in the note package's form. Keep it in a file only its owner can read."""
         key_id = self.verifier_key.key_id.hex()
-        return f"{PRIVATE_PREFIX}{self.name}+{key_id}+{_encode(ED25519 + self.seed)}"
+        return f"{PRIVATE_PREFIX}{self.name}+{key_id}+{encode(ED25519 + self.seed)}"
 
     def sign(self, text: str) -> bytes:
         """Return the 64-byte Ed25519 signature over the text's UTF-8 bytes."""
@@ -173,7 +173,7 @@ def sign_note(text: str, key: SigningKey) -> str:
 
 def add_signature(note: str, key: SigningKey) -> str:
     """Return the note with one more signature, as in the overlap of a key rotation."""
-    text, _ = _split_note(note)
+    text, _ = split_note(note)
     return note + _signature_line(text, key)
 
 
@@ -184,7 +184,7 @@ def open_note(note: str, vkeys: Iterable[str]) -> OpenedNote:
     SignatureMismatch when a trusted key's signature is wrong, even beside a right one,
     NoTrustedSignature when there is none, NoteError when note or keys are malformed.
     """
-    text, signatures = _split_note(note)
+    text, signatures = split_note(note)
     trusted = _index_keys(vkeys)
     signers: list[VerifierKey] = []
     for name, key_id, signature in signatures:
@@ -212,7 +212,7 @@ def sign_checkpoint(origin: str, size: int, root: bytes, key: SigningKey) -> str
         raise NoteError(f"a log does not have {size} entries")
     if len(root) != ROOT_BYTES:
         raise NoteError(f"a root has {ROOT_BYTES} bytes, not {len(root)}")
-    return sign_note(f"{origin}\n{size}\n{_encode(root)}\n", key)
+    return sign_note(f"{origin}\n{size}\n{encode(root)}\n", key)
 
 
 def open_checkpoint(note: str, vkeys: Iterable[str]) -> Checkpoint:
@@ -248,9 +248,9 @@ def build_proof(index: int, hashes: Sequence[bytes], checkpoint: str, extra: byt
     """Write a tlog-proof: the index, the inclusion proof from the leaf up, the checkpoint note."""
     lines = [PROOF_HEADER]
     if extra is not None:
-        lines.append(f"extra {_encode(extra)}")
+        lines.append(f"extra {encode(extra)}")
     lines.append(f"index {index}")
-    lines.extend(_encode(item) for item in hashes)
+    lines.extend(encode(item) for item in hashes)
     text = "\n".join(lines) + "\n\n" + checkpoint
     parse_proof(text)
     return text
@@ -271,15 +271,15 @@ def parse_proof(text: str) -> TlogProof:
     hashes = tuple(_decode(line, "hash") for line in lines)
     if len(hashes) > MAX_PROOF_HASHES or any(len(item) != ROOT_BYTES for item in hashes):
         raise NoteError(f"a proof has at most {MAX_PROOF_HASHES} hashes of {ROOT_BYTES} bytes")
-    parse_checkpoint(_split_note(checkpoint)[0])
+    parse_checkpoint(split_note(checkpoint)[0])
     return TlogProof(index, hashes, checkpoint, extra)
 
 
 # The small print of the formats.
 
 
-def _split_note(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
-    """Return the text and the signatures as (key name, key id, signature)."""
+def split_note(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
+    """Return the text and the signatures as (key name, key id, signature). Checks none of them."""
     _check_text(note)
     text, separator, tail = note.rpartition("\n\n")
     if not separator or not tail.endswith("\n"):
@@ -303,7 +303,7 @@ def _parse_signature(line: str) -> tuple[str, bytes, bytes]:
 
 def _signature_line(text: str, key: SigningKey) -> str:
     signature = key.verifier_key.key_id + key.sign(text)
-    return f"{_SIGNATURE_START}{key.name} {_encode(signature)}\n"
+    return f"{_SIGNATURE_START}{key.name} {encode(signature)}\n"
 
 
 def _index_keys(vkeys: Iterable[str]) -> dict[tuple[str, bytes], VerifierKey]:
@@ -315,7 +315,7 @@ def _index_keys(vkeys: Iterable[str]) -> dict[tuple[str, bytes], VerifierKey]:
     return trusted
 
 
-def _split_key(text: str, what: str) -> tuple[str, str, bytes]:
+def split_key(text: str, what: str, algorithm: bytes = ED25519) -> tuple[str, str, bytes]:
     """Split `name+keyid+base64` and return the name, the key id as hex, and the 32 key bytes."""
     parts = text.split("+", 2)  # the base64 may hold a plus, too
     if len(parts) != 3:
@@ -325,8 +325,8 @@ def _split_key(text: str, what: str) -> tuple[str, str, bytes]:
     material = _decode(encoded, what)
     if not _KEY_ID.fullmatch(key_id):
         raise NoteError(f"the key id of {name} is not 8 lowercase hexadecimal digits")
-    if material[:1] != ED25519 or len(material) != 1 + KEY_BYTES:
-        raise NoteError(f"the {what} of {name} is not an Ed25519 key")
+    if material[:1] != algorithm or len(material) != 1 + KEY_BYTES:
+        raise NoteError(f"the {what} of {name} is not an Ed25519 key of type {algorithm.hex()}")
     return name, key_id, material[1:]
 
 
@@ -353,7 +353,8 @@ def _parse_count(text: str, what: str) -> int:
     return int(text)
 
 
-def _encode(data: bytes) -> str:
+def encode(data: bytes) -> str:
+    """Write bytes as the one base64 that these formats know."""
     return base64.b64encode(data).decode("ascii")
 
 
@@ -363,6 +364,6 @@ def _decode(text: str, what: str) -> bytes:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise NoteError(f"the {what} is not base64") from None
-    if _encode(data) != text:
+    if encode(data) != text:
         raise NoteError(f"the {what} is not in the one canonical base64 spelling")
     return data

@@ -1,6 +1,6 @@
 """The signer: a process of its own that seals the log with signed checkpoints, and promotions with envelopes.
 
-It holds the only key and remembers, outside the database, what it signed last. Before it signs it hashes every new
+It holds the log's keys and remembers, outside the database, what it signed last. Before it signs it hashes every new
 entry again from its exact text and grows its own tree, which starts from what it remembers and not from anything the
 database says; and in turns it hashes again what it signed before. Whatever disagrees stops the signing and raises an
 alarm. So it is a witness against anybody who can write to the database and not to its own folder.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import Error as DatabaseAway
@@ -22,19 +23,20 @@ from governance.auditlog import database_now
 from governance.log_entries import COLUMNS, BrokenEntry, EntryRow, iterate_batches, read_body
 from governance.merkle import Frontier
 from governance.models import AuditLogEntry, Checkpoint, LogHead, Release
-from governance.notes import SigningKey, sign_checkpoint
+from governance.notes import NoteError, VerifierKey, add_signature, sign_checkpoint
 from governance.signer_files import (
     Memory,
     SignerError,
     clear_alarm,
     load_memory,
-    load_or_create_key,
     raise_alarm,
     read_alarm,
     signed_leaves,
     take_lock,
     write_leaves,
 )
+from governance.signer_keys import KeyRing, is_ordered, publish
+from governance.trust import KEY_ENTRIES, KeyHistoryError, Trust, TrustedKey, follow
 
 __all__ = ["BrokenEntry", "Signer", "SignerError", "read_alarm", "run", "sign_once"]
 
@@ -49,24 +51,33 @@ REPEAT_ALARM_SECONDS = 60.0
 
 
 class Signer:
-    """One signer at work: its key, its memory, and how far it has got with hashing old entries again."""
+    """One signer at work: its keys, its memory, and how far it has got with hashing old entries again."""
 
-    def __init__(self, key: SigningKey, memory: Memory) -> None:
-        self.key = key
+    def __init__(self, ring: KeyRing, memory: Memory) -> None:
+        self.ring = ring
         self.memory = memory
         self.patrolled = 0
 
     @classmethod
     def start(cls) -> Signer:
         """Read the signer's files; make the key at the first start. Raises ``SignerError`` and ``BrokenEntry``."""
-        key = load_or_create_key()
+        ring = KeyRing.load()
         memory = load_memory()
         if memory is None and Checkpoint.objects.exists():
             logger.warning("The signer's memory is gone: reading the whole log against its stored checkpoints.")
-        signer = cls(key, memory or Memory())
+        signer = cls(ring, memory or Memory())
+        signer.memory.keys = signer.memory.keys or (TrustedKey(ring.first),)
+        ring.signing(signer.memory.keys)
+        publish(signer.trust())
         if not signer.memory.has_its_leaves():
             signer._rebuild_leaves()
         return signer
+
+    def trust(self, keys: Sequence[TrustedKey] | None = None) -> Trust:
+        """What outsiders need: the log's keys as far as it is signed, or others given, and its witnesses."""
+        # The key's name, not the setting: a log keeps the name it was born with.
+        origin = VerifierKey.from_text(self.ring.first).name
+        return Trust(origin, tuple(self.memory.keys if keys is None else keys))
 
     def run_round(self, *, thorough: bool = False) -> Checkpoint | None:
         """Check, seal what is new, and return the checkpoint made, if any. Raises ``BrokenEntry`` and signs nothing.
@@ -109,51 +120,70 @@ class Signer:
             raise BrokenEntry(
                 size, f"the log has {size} entries and is shorter than the {self.memory.size} that were signed"
             )
-        frontier, leaves = self._read_new(size)
+        frontier, leaves, keys = self._read_new(size)
         if frontier.to_bytes() != bytes(tree):
             self.patrolled = 0
             self.patrol(self.memory.size)  # names the entry, if it is one that was signed before
             raise BrokenEntry(None, "the stored head of the log is not what its entries give")
         if size > self.memory.size:
-            self.memory.remember(frontier, leaves)
+            self._remember(frontier, leaves, keys)
         return self._store_checkpoint() if size else None
 
-    def _read_new(self, size: int) -> tuple[Frontier, bytes]:
-        """The tree of ``size`` entries grown from what was signed last, and the leaves it grew by."""
+    def _remember(self, frontier: Frontier, leaves: bytes, keys: Sequence[TrustedKey]) -> None:
+        """Write down what is about to be signed, and publish keys that have changed before they sign."""
+        if keys != self.memory.keys:
+            self.ring = KeyRing.load()
+            self.ring.signing(keys)  # raises before anything is written down
+        self.memory.remember(frontier, leaves, keys)
+        publish(self.trust())
+
+    def _read_new(self, size: int) -> tuple[Frontier, bytes, tuple[TrustedKey, ...]]:
+        """The tree of ``size`` entries grown from what was signed last, the leaves it grew by, and the keys by then."""
         frontier = Frontier(self.memory.size, self.memory.frontier.roots)
-        leaves = bytearray()
+        leaves, keys = bytearray(), self.memory.keys
         stored = dict(Checkpoint.objects.filter(size__gt=self.memory.size).values_list("size", "note"))
         for rows in iterate_batches(self.memory.size, size):
             for row in rows:
-                _check_row(row, frontier.size)
+                body = _check_row(row, frontier.size)
+                if body.get("type") in KEY_ENTRIES:
+                    keys = _follow(keys, body)
                 frontier.append(bytes(row.leaf))
                 leaves += row.leaf
                 if frontier.size in stored:  # only after the memory was lost, or by a forger
-                    self._check_stored(stored.pop(frontier.size), frontier)
+                    self._check_stored(stored.pop(frontier.size), frontier, keys)
         if frontier.size < size:
             raise BrokenEntry(frontier.size, "it is missing")
         if stored:
             raise BrokenEntry(size, f"a checkpoint of {max(stored)} entries is stored, but the log has {size}")
-        return frontier, bytes(leaves)
+        return frontier, bytes(leaves), keys
 
-    def _check_stored(self, note: str, frontier: Frontier) -> None:
-        if note != self._sign(frontier):
+    def _check_stored(self, note: str, frontier: Frontier, keys: Sequence[TrustedKey]) -> None:
+        try:
+            signed = self.trust(keys).open_stored(note)
+        except NoteError:
+            signed = None
+        if signed is None or (signed.size, signed.root) != (frontier.size, frontier.root()):
             raise BrokenEntry(None, f"the stored checkpoint of {frontier.size} entries is not one this signer made")
 
     def _store_checkpoint(self) -> Checkpoint | None:
-        note = self._sign(self.memory.frontier)
         stored = Checkpoint.objects.filter(pk=self.memory.size).first()
         if stored is None:
+            note = self._sign(self.memory.frontier)
             return Checkpoint.objects.create(
                 size=self.memory.size, root=self.memory.root, note=note, signed_at=database_now()
             )
-        if (stored.note, bytes(stored.root)) != (note, self.memory.root):
+        self._check_stored(stored.note, self.memory.frontier, self.memory.keys)
+        if bytes(stored.root) != self.memory.root:
             raise BrokenEntry(None, f"the stored checkpoint of {stored.size} entries is not the one that was signed")
         return None
 
     def _sign(self, frontier: Frontier) -> str:
-        # The key's name, not the setting: a log keeps the name it was born with.
-        return sign_checkpoint(self.key.name, frontier.size, frontier.root(), self.key)
+        """The note, signed with every key that is the log's now, the oldest first."""
+        first, *others = self.ring.signing(self.memory.keys)
+        note = sign_checkpoint(first.name, frontier.size, frontier.root(), first)
+        for key in others:
+            note = add_signature(note, key)
+        return note
 
     def seal_releases(self) -> None:
         """Seal the statement of every promotion that a checkpoint covers. One that was changed is not sealed."""
@@ -164,7 +194,7 @@ class Signer:
             except BrokenEntry as error:
                 broken = broken or error
                 continue
-            envelope = seal_statement(release.statement, self.key)
+            envelope = seal_statement(release.statement, *self.ring.signing(self.memory.keys))
             Release.objects.filter(pk=release.pk, envelope="").update(envelope=envelope)
         if broken is not None:
             raise broken
@@ -196,10 +226,21 @@ class Signer:
         write_leaves(0, bytes(leaves))
 
 
-def _check_row(row: EntryRow, place: int) -> None:
+def _check_row(row: EntryRow, place: int) -> dict[str, Any]:
     if row.place != place:
         raise BrokenEntry(place, "it is missing")
-    read_body(row)
+    return read_body(row)
+
+
+def _follow(keys: Sequence[TrustedKey], body: dict[str, Any]) -> tuple[TrustedKey, ...]:
+    """The log's keys after an entry about them, which the operator must have ordered in the signer's own folder."""
+    try:
+        changed = follow(keys, body)
+    except KeyHistoryError as error:
+        raise BrokenEntry(body["index"], str(error)) from None
+    if not is_ordered(body["type"], body["data"]["vkey"]):
+        raise BrokenEntry(body["index"], "it changes the log's keys, but nobody ordered that from the signer")
+    return changed
 
 
 def sign_once() -> Checkpoint | None:

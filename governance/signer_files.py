@@ -1,8 +1,8 @@
-"""The signer's own files: its key, what it signed last, the leaves it signed, and its alarm.
+"""The signer's own files: what it signed last, the leaves it signed, what it publishes, and its alarm.
 
 They live in ``keys`` under the data folder, apart from the database: that is what makes the signer a witness against
-whoever can write to the database. In production the folder belongs to the signer's own user; the web reads ``log.vkey``
-and ``signer-alarm.json`` and nothing else.
+whoever can write to the database. In production the folder belongs to the signer's own user; the web reads
+``log.vkey``, ``log.trust.json`` and ``signer-alarm.json`` and nothing else. The keys: ``governance.signer_keys``.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import stat
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
 from governance.merkle import HASH_BYTES, Frontier, MerkleError, root_of
-from governance.notes import NoteError, SigningKey, generate_key
+from governance.notes import NoteError
+from governance.trust import Trust, TrustedKey, read_key
 
 STATE_FORMAT = "countersign/signer-state/1"
 PUBLIC, SECRET = 0o644, 0o600
@@ -33,62 +34,38 @@ def keys_folder() -> Path:
     return Path(settings.COUNTERSIGN_DATA) / "keys"
 
 
-# The key.
+# What the signer publishes.
 
 
-def load_or_create_key() -> SigningKey:
-    """Return the log's key, made at the first start. Raises ``SignerError`` for a key that others may read.
-
-    The log's name is part of the key, so a later change of the setting changes nothing: a log keeps its name.
-    """
-    path = keys_folder() / "log.key"
-    if not path.exists():
-        _create_key(path)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        raise SignerError(
-            f"The log's key {path} can be read by others (mode {mode:04o}). Find out who could have copied it, "
-            f"then close it: chmod 600 {path}"
-        )
+def read_vkeys() -> tuple[str, ...]:
+    """The verifier keys that the log signs with now, the oldest first; none before the signer's first start."""
     try:
-        key = SigningKey.from_text(path.read_text().strip())
-    except (NoteError, UnicodeDecodeError) as error:
-        raise SignerError(f"The log's key {path} cannot be used ({error}). Restore it from your backup.") from error
-    _publish(key)
-    return key
-
-
-def _create_key(path: Path) -> None:
-    if (keys_folder() / "signer-state.json").exists():
-        raise SignerError(
-            f"The log's key {path} is gone, though entries were signed with it. Restore it from your backup: a new "
-            "key would leave everything signed so far without a successor."
-        )
-    key = generate_key(settings.COUNTERSIGN_LOG_ORIGIN)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    _write_through(draft, key.to_text() + "\n", SECRET)
-    try:
-        os.link(draft, path)  # refuses an existing name: two first starts agree on one key
-    except FileExistsError:
-        pass
-    draft.unlink()
-
-
-def _publish(key: SigningKey) -> None:
-    """Write the public half where the web reads it. One that differs is a sign of tampering, not of age."""
-    path = keys_folder() / "log.vkey"
-    if not path.exists():
-        replace_file(path, key.vkey + "\n")
-    elif path.read_text().strip() != key.vkey:
-        raise SignerError(f"{path} is not the public half of the log's key. Find out why, then delete {path}.")
+        return tuple((keys_folder() / "log.vkey").read_text().split())
+    except FileNotFoundError:
+        return ()
 
 
 def read_vkey() -> str | None:
-    """The log's verifier key, or None before the signer's first start."""
+    """The first of the log's present verifier keys, or None before the signer's first start."""
+    return next(iter(read_vkeys()), None)
+
+
+def read_trust() -> Trust | None:
+    """Which keys speak for the log over which sizes, or None before the signer's first start.
+
+    Raises ``SignerError`` for a damaged file: trust is not guessed.
+    """
+    path = keys_folder() / "log.trust.json"
     try:
-        return (keys_folder() / "log.vkey").read_text().strip()
-    except FileNotFoundError:
-        return None
+        return Trust.from_json(path.read_text()) if path.exists() else _trust_plain_keys()
+    except (NoteError, UnicodeDecodeError) as error:
+        raise SignerError(f"The log's trust file {path} cannot be used ({error}). Restart the signer.") from error
+
+
+def _trust_plain_keys() -> Trust | None:
+    """What a signer of an earlier release left: one key, for every size."""
+    vkeys = read_vkeys()
+    return Trust.of(vkeys) if vkeys else None
 
 
 # What was signed last.
@@ -96,9 +73,13 @@ def read_vkey() -> str | None:
 
 @dataclass
 class Memory:
-    """The size and frontier of what was signed last. ``leaves`` keeps every leaf signed: it names the bad entry."""
+    """The size and frontier of what was signed last, and the log's keys as the entries up to there have them.
+
+    A file beside it keeps every leaf signed: it names the bad entry.
+    """
 
     frontier: Frontier = field(default_factory=Frontier)
+    keys: tuple[TrustedKey, ...] = ()
 
     @property
     def size(self) -> int:
@@ -112,7 +93,7 @@ class Memory:
         """Whether the leaves on disk are those of what was signed."""
         return root_of(signed_leaves(0, self.size)) == self.root
 
-    def remember(self, frontier: Frontier, leaves: bytes) -> None:
+    def remember(self, frontier: Frontier, leaves: bytes, keys: Sequence[TrustedKey]) -> None:
         """Write down, synced to disk, what is about to be signed. ``leaves`` are those after the present size."""
         write_leaves(self.size, leaves)
         state = {
@@ -120,9 +101,10 @@ class Memory:
             "size": frontier.size,
             "root": frontier.root().hex(),
             "frontier": [root.hex() for root in frontier.roots],
+            "keys": [asdict(key) for key in keys],
         }
         replace_file(keys_folder() / "signer-state.json", json.dumps(state, indent=1) + "\n")
-        self.frontier = frontier
+        self.frontier, self.keys = frontier, tuple(keys)
 
 
 def load_memory() -> Memory | None:
@@ -135,9 +117,10 @@ def load_memory() -> Memory | None:
         frontier = Frontier(read["size"], [bytes.fromhex(root) for root in read["frontier"]])
         if read["format"] != STATE_FORMAT or frontier.root().hex() != read["root"]:
             raise MerkleError("its parts do not belong together")
+        keys = tuple(read_key(item) for item in read.get("keys", ()))  # none in those of earlier releases
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SignerError(f"The signer's memory {path} is damaged: {error}. Restore it from your backup.") from error
-    return Memory(frontier)
+    return Memory(frontier, keys)
 
 
 def write_leaves(start: int, leaves: bytes) -> None:
@@ -216,7 +199,7 @@ def take_lock() -> Any:
 def replace_file(path: Path, text: str) -> None:
     """Put a file in place whole or not at all, and on the disk before this returns."""
     draft = path.with_name(f"{path.name}.draft")
-    _write_through(draft, text, PUBLIC)
+    write_through(draft, text, PUBLIC)
     draft.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
@@ -225,7 +208,8 @@ def replace_file(path: Path, text: str) -> None:
         os.close(folder)
 
 
-def _write_through(path: Path, text: str, mode: int) -> None:
+def write_through(path: Path, text: str, mode: int) -> None:
+    """Write a file of this mode and have it on the disk before this returns."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
         os.fchmod(file.fileno(), mode)  # whatever the umask: the web's user reads the public files
         file.write(text)

@@ -11,49 +11,53 @@ import pytest
 from governance.models import User
 from governance.notes import VerifierKey, generate_key
 from governance.signer import Signer, SignerError, sign_once
-from governance.signer_files import load_or_create_key, read_alarm, read_vkey, replace_file
+from governance.signer_files import read_alarm, read_vkey, replace_file
+from governance.signer_keys import KeyRing
 from tests.governance.log_history import note
 
 
+@pytest.mark.django_db
 def test_first_start_makes_a_key_that_only_its_owner_reads(keys: Path) -> None:
-    key = load_or_create_key()
+    ring = Signer.start().ring
     assert stat.S_IMODE((keys / "log.key").stat().st_mode) == 0o600
     assert stat.S_IMODE((keys / "log.vkey").stat().st_mode) == 0o644
     assert VerifierKey.from_text(read_vkey() or "").name == "example.org/log"
-    assert load_or_create_key() == key
-    assert sorted(path.name for path in keys.iterdir()) == ["log.key", "log.vkey"]
+    assert Signer.start().ring.private == ring.private
+    assert list(ring.private) == [read_vkey()]
+    assert sorted(path.name for path in keys.iterdir()) == ["log.key", "log.trust.json", "log.vkey"]
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
 def test_key_that_others_can_read_is_refused(keys: Path, mode: int) -> None:
-    load_or_create_key()
+    KeyRing.load()
     (keys / "log.key").chmod(mode)
     with pytest.raises(SignerError, match=f"can be read by others .mode {mode:04o}.*chmod 600"):
-        load_or_create_key()
+        KeyRing.load()
 
 
 def test_damaged_key_is_refused_and_not_quoted(keys: Path) -> None:
-    key = load_or_create_key()
+    KeyRing.load()
     secret = (keys / "log.key").read_text().strip()
     (keys / "log.key").write_text(secret[:-6] + "AAAAA=")
     with pytest.raises(SignerError, match="cannot be used") as caught:
-        load_or_create_key()
+        KeyRing.load()
     assert secret[-20:-6] not in str(caught.value)
-    assert key.name in str(caught.value)
+    assert "example.org/log" in str(caught.value)
 
 
 def test_lost_key_is_not_silently_replaced(writer: User, keys: Path) -> None:
     sign_once()
     (keys / "log.key").unlink()
-    with pytest.raises(SignerError, match="Restore it from your backup"):
+    with pytest.raises(SignerError, match="is gone, though entries were signed with it. Restore"):
         Signer.start()
 
 
+@pytest.mark.django_db
 def test_published_key_of_somebody_else_is_refused(keys: Path) -> None:
-    load_or_create_key()
+    Signer.start()
     (keys / "log.vkey").write_text(generate_key("example.org/log").vkey)
     with pytest.raises(SignerError, match="is not the public half"):
-        load_or_create_key()
+        Signer.start()
 
 
 def test_log_keeps_the_name_it_was_born_with(writer: User, settings: Any) -> None:
