@@ -86,6 +86,9 @@ ENTRY_ICONS = {
     "user": "user",
     "token": "key",
     "template": "clipboard-list",
+    "remark": "message",
+    "question": "question-mark",
+    "policy": "scale",
     "model": "cube",
     "version": "git-branch",
     "requirement": "target",
@@ -100,6 +103,7 @@ ENTRY_ICONS = {
     "waiver": "flag",
     "release": "rocket",
     "report": "file-certificate",
+    "log": "fingerprint",
 }
 ENTRY_ICON_OTHERWISE = "point"
 

@@ -1,6 +1,8 @@
 """All tables of the record office, one file per noun."""
 
+from governance.models.authentication import FactorKind, PasskeyChallenge, SecondFactor
 from governance.models.catalog import Artifact, ModelVersion, RegisteredModel, RiskTier
+from governance.models.discussion import Remark
 from governance.models.evaluations import Evaluation, EvaluationInput, EvaluationKind, InputRole, WorkStatus
 from governance.models.evidence import Evidence, EvidenceKind, StoredFile
 from governance.models.idempotency import IdempotencyRecord
@@ -20,6 +22,7 @@ from governance.models.requirements import (
     Severity,
     SuccessCriterion,
 )
+from governance.models.seals import Cosignature, RevocationList, TimeStamp
 from governance.models.signoff import (
     APPROVALS,
     REFUSALS,
@@ -45,6 +48,7 @@ __all__ = [
     "Comparator",
     "ComplianceReport",
     "Condition",
+    "Cosignature",
     "Dataset",
     "DatasetRole",
     "DatasetUse",
@@ -59,6 +63,7 @@ __all__ = [
     "EvaluationKind",
     "Evidence",
     "EvidenceKind",
+    "FactorKind",
     "FollowUp",
     "FollowUpKind",
     "IdempotencyRecord",
@@ -69,6 +74,7 @@ __all__ = [
     "Membership",
     "ModelVersion",
     "Overrule",
+    "PasskeyChallenge",
     "PocDecision",
     "PolicyText",
     "Project",
@@ -77,15 +83,19 @@ __all__ = [
     "RegisteredModel",
     "Release",
     "ReleaseKind",
+    "Remark",
     "ReportKind",
     "Requirement",
     "RequirementTemplate",
+    "RevocationList",
     "RiskTier",
     "Role",
+    "SecondFactor",
     "Severity",
     "SignOff",
     "StoredFile",
     "SuccessCriterion",
+    "TimeStamp",
     "User",
     "Waiver",
     "WorkStatus",

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from governance.models import ApiToken, Membership, User
+from governance.canonical import sha256_hex
+from governance.models import ApiToken, Membership, SecondFactor, User
 from governance.projections.base import SAME_MOMENT, Entry, Problem, Projection, RowPerEntry, iterate_rows
 
 
@@ -99,3 +100,35 @@ class Tokens(RowPerEntry):
     def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         if row["revoked_at"] is None:
             yield "it was revoked here and is marked as usable"
+
+
+class SecondFactors(RowPerEntry):
+    """Who must prove what with a signature, and with which key: another key under the same name is found."""
+
+    noun = "second factor"
+    table = SecondFactor
+    made_by = "user.second_factor_added"
+    types = frozenset({made_by, "user.second_factor_removed"})
+    columns = ("user_id", "kind", "name", "material", "removed_at")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.removed: set[int] = set()
+
+    def expected(self, entry: Entry) -> dict[str, Any]:
+        return {"user_id": entry.actor_id, "kind": entry.data["kind"], "name": entry.subject["label"]}
+
+    def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        if sha256_hex(row["material"].encode()) != entry.data["material"]:
+            yield "its key is not the one that was added"
+
+    def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        self.removed.add(row["pk"])
+        if row["removed_at"] is None:
+            yield "it was removed here and is marked as in use"
+
+    def finish(self) -> Iterator[Problem]:
+        yield from super().finish()
+        for key, removed_at in iterate_rows(SecondFactor, "removed_at"):
+            if removed_at is not None and key in self.seen and key not in self.removed:
+                yield Problem(None, f"second factor {key} is marked as removed, but no entry removes it")
