@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from django.db.models import Q
 
@@ -11,9 +11,10 @@ from governance.auditlog import node_at
 from governance.log_entries import BATCH, BrokenEntry, EntryRow
 from governance.merkle import Frontier
 from governance.models import AuditLogEntry, Checkpoint, LogHead, LogNode
-from governance.notes import NoteError, open_checkpoint
+from governance.notes import NoteError
 from governance.projections.base import Problem, row_batches
 from governance.signer_files import Memory, signed_leaves
+from governance.trust import Trust
 
 StoredCheckpoint = tuple[int, bytes, str]
 
@@ -26,9 +27,9 @@ class TreeCheck:
     above them is bound to differ and is not reported again. ``lost`` says that the tree cannot be grown any further.
     """
 
-    def __init__(self, frontier: Frontier, vkeys: Sequence[str], memory: Memory | None) -> None:
+    def __init__(self, frontier: Frontier, trust: Trust, memory: Memory | None) -> None:
         self.frontier = frontier
-        self.vkeys = vkeys
+        self.trust = trust
         self.memory = memory
         self.start = self.place = self._compared_to = frontier.size
         self.bad: list[int] = []
@@ -41,14 +42,14 @@ class TreeCheck:
         self._kept: tuple[int, list[bytes]] = (0, [])
         self._stored_checkpoints = _iterate_checkpoints(self.start)
         self._next_checkpoint = next(self._stored_checkpoints, None)
-        if not vkeys:
+        if not trust.keys:
             self.doubts.append("No verifier key is given and the signer has published none: no signature was checked.")
         if memory is not None and not memory.has_its_leaves():
             self.memory = None
             self.doubts.append("The signer's kept leaves do not belong to what it signed last; they were not used.")
 
     @classmethod
-    def from_nodes(cls, start: int, vkeys: Sequence[str]) -> TreeCheck:
+    def from_nodes(cls, start: int, trust: Trust) -> TreeCheck:
         """Begin at ``start`` with the stored nodes below it. Raises ``BrokenEntry`` when one is missing."""
         roots, place = [], 0
         for level in reversed(range(start.bit_length())):
@@ -58,7 +59,7 @@ class TreeCheck:
                 except (LogNode.DoesNotExist, AuditLogEntry.DoesNotExist):
                     raise BrokenEntry(place, f"the stored tree lacks the node over {1 << level} entries") from None
                 place += 1 << level
-        return cls(Frontier(start, roots), vkeys, None)
+        return cls(Frontier(start, roots), trust, None)
 
     def take(self, row: EntryRow, fault: str | None) -> Iterator[Problem]:
         """Grow by the next entry, ``fault`` being what is known to be wrong with it."""
@@ -111,9 +112,9 @@ class TreeCheck:
     def _check_checkpoint(self, stored: StoredCheckpoint) -> Iterator[Problem]:
         size, root, note = stored
         name = f"the checkpoint of {size} entries"
-        if self.vkeys:
+        if self.trust.keys:
             try:
-                signed = open_checkpoint(note, self.vkeys)
+                signed = self.trust.open_stored(note)
             except NoteError as error:
                 yield Problem(size - 1, f"{name} does not hold: {error}")
                 return
@@ -158,7 +159,7 @@ class TreeCheck:
             yield Problem(head[0], f"it stands beyond the end of the log, which has {head[0]} entries")
         elif not self.lost and not self.bad and bytes(head[1]) != self.frontier.to_bytes():
             yield Problem(None, "the stored head of the log is not what its entries give")
-        if self.vkeys and self.place and not self.checkpoints:
+        if self.trust.keys and self.place and not self.checkpoints:
             self.doubts.append("No checkpoint vouches for any of these entries. Is the signer running?")
         while self._next_checkpoint is not None:
             size = self._next_checkpoint[0]

@@ -22,9 +22,10 @@ from governance.merkle import Frontier
 from governance.models import AuditLogEntry, ComplianceReport, Evidence, LogHead, LogSubject, StoredFile
 from governance.projections import Entry, Problem, Projection, all_projections
 from governance.projections.base import iterate_rows
-from governance.signer_files import Memory, SignerError, load_memory, read_vkey
+from governance.signer_files import Memory, SignerError, load_memory, read_trust
+from governance.trust import Trust
 
-__all__ = ["Problem", "Verification", "trusted_vkeys", "verify", "verify_files", "verify_recent"]
+__all__ = ["Problem", "Verification", "own_trust", "trusted_vkeys", "verify", "verify_files", "verify_recent"]
 
 MOST_PROBLEMS = 1_000
 Progress = Callable[[int, int], None]
@@ -80,16 +81,21 @@ def _by_place(problem: Problem) -> tuple[bool, int]:
     return problem.index is None, problem.index or 0
 
 
+def own_trust() -> Trust:
+    """The log's keys as the signer published them, each for its sizes; none before its first start."""
+    return read_trust() or Trust("", ())
+
+
 def trusted_vkeys() -> tuple[str, ...]:
-    """The log's own verifier key as the signer published it, or nothing before its first start."""
-    found = read_vkey()
-    return () if found is None else (found,)
+    """The verifier keys in ``own_trust`` that were not revoked."""
+    return own_trust().vkeys
 
 
-def verify(*, vkeys: Sequence[str], progress: Progress | None = None) -> Verification:
+def verify(*, vkeys: Trust | Sequence[str], progress: Progress | None = None) -> Verification:
     """Check everything that the database holds of the log, and every table against it. Reads as of one moment.
 
-    ``vkeys`` are the verifier keys that are trusted; obtain them elsewhere when the machine itself is in doubt.
+    ``vkeys`` are the verifier keys that are trusted, plain ones for every size; obtain them elsewhere when the machine
+    itself is in doubt.
     ``progress(done, total)`` is called after each batch of entries. Writes nothing.
     """
     findings = _Findings()
@@ -97,8 +103,9 @@ def verify(*, vkeys: Sequence[str], progress: Progress | None = None) -> Verific
     with one_reading():
         size = _stored_size()
         _check_not_shorter(size, memory, findings)
-        tree = TreeCheck(Frontier(), vkeys, memory)
-        projections = all_projections(vkeys)
+        trust = Trust.of(vkeys)
+        tree = TreeCheck(Frontier(), trust, memory)
+        projections = all_projections(trust)
         for entries in _read_entries(size, tree, findings):
             _compare_tables(entries, projections, findings)
             if progress is not None:
@@ -109,7 +116,7 @@ def verify(*, vkeys: Sequence[str], progress: Progress | None = None) -> Verific
     return _conclude(size, tree, findings)
 
 
-def verify_recent(limit: int = 200, *, vkeys: Sequence[str] | None = None) -> Verification:
+def verify_recent(limit: int = 200, *, vkeys: Trust | Sequence[str] | None = None) -> Verification:
     """Check the last ``limit`` entries up to the newest checkpoint: bounded work, for a page.
 
     The older part of the tree comes in as a handful of stored nodes, which nobody needs to trust: a signed root above
@@ -122,7 +129,7 @@ def verify_recent(limit: int = 200, *, vkeys: Sequence[str] | None = None) -> Ve
         _check_not_shorter(size, memory, findings)
         start = max(0, size - limit)
         try:
-            tree = TreeCheck.from_nodes(start, trusted_vkeys() if vkeys is None else vkeys)
+            tree = TreeCheck.from_nodes(start, own_trust() if vkeys is None else Trust.of(vkeys))
         except BrokenEntry as error:
             return Verification(0, 0, 0, (Problem(error.index, error.what),))
         for _entries in _read_entries(size, tree, findings):

@@ -67,7 +67,7 @@ class Signer:
             logger.warning("The signer's memory is gone: reading the whole log against its stored checkpoints.")
         signer = cls(ring, memory or Memory())
         signer.memory.keys = signer.memory.keys or (TrustedKey(ring.first),)
-        ring.signing(signer.memory.keys)
+        ring.check(signer.memory.keys)
         publish(signer.trust())
         if not signer.memory.has_its_leaves():
             signer._rebuild_leaves()

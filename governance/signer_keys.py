@@ -39,10 +39,10 @@ class KeyRing:
         private = {key.vkey: key for key in map(_read_key, sorted(keys_folder().glob("log*.key")))}
         return cls(private, trust.keys[0].vkey if trust is not None else _read_key(path).vkey)
 
-    def signing(self, keys: Sequence[TrustedKey]) -> list[SigningKey]:
-        """The current ones among ``keys``, ready to sign. Raises ``SignerError`` when one is gone.
+    def check(self, keys: Sequence[TrustedKey]) -> None:
+        """Raise ``SignerError`` when a current one among ``keys`` is gone.
 
-        One that is gone may be missing once its end was ordered: that is how the log gets over a lost key.
+        One may be missing once its end was ordered: that is how the log gets over a lost key.
         """
         missing = [key for key in keys if key.is_current and key.vkey not in self.private]
         for key in missing:
@@ -51,6 +51,10 @@ class KeyRing:
                     f"The log's key {key.key_id} is gone, though entries were signed with it. Restore {key_file(key)} "
                     "from your backup. If it is lost for ever: manage.py log_keys add, then revoke it."
                 )
+
+    def signing(self, keys: Sequence[TrustedKey]) -> list[SigningKey]:
+        """The current ones among ``keys``, ready to sign, one at least. Raises ``SignerError`` as ``check`` does."""
+        self.check(keys)
         found = [self.private[key.vkey] for key in keys if key.is_current and key.vkey in self.private]
         if not found:
             raise SignerError("None of the log's current keys is here. Restore them from your backup.")
@@ -87,9 +91,17 @@ def prepare_key(known: Sequence[TrustedKey]) -> str:
     return key.vkey
 
 
-def order_end(type: str, key: TrustedKey) -> None:
-    """Leave the order to retire or revoke a key, for the signer to find when it reads the entry."""
-    replace_file(_order_file(key.key_id, type), key.vkey + "\n")
+def order_end(type: str, key: TrustedKey) -> bool:
+    """Leave the order to retire or revoke a key, for the signer to find with the entry. False: it was there already."""
+    path = _order_file(key.key_id, type)
+    is_new = not path.exists()
+    replace_file(path, key.vkey + "\n")
+    return is_new
+
+
+def forget_order(type: str, key: TrustedKey) -> None:
+    """Take an order back whose entry was refused."""
+    _order_file(key.key_id, type).unlink(missing_ok=True)
 
 
 def publish(trust: Trust) -> None:

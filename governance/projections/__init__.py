@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from governance.projections.base import Entry, Problem, Projection
 from governance.projections.catalog import Models, ProofsOfConcept, Requirements, States, Templates, Versions
+from governance.projections.log import LogKeys
 from governance.projections.people import Accounts, Memberships, Tokens
 from governance.projections.records import (
     Datasets,
@@ -16,12 +15,13 @@ from governance.projections.records import (
     Reports,
 )
 from governance.projections.signing import DossierSnapshots, ReleaseEnds, Releases, SignOffs, Waivers
+from governance.trust import Trust
 
 __all__ = ["Entry", "Problem", "Projection", "all_projections"]
 
 
-def all_projections(vkeys: Sequence[str]) -> list[Projection]:
-    """A fresh set for one pass over the log. ``vkeys`` are trusted for the envelopes of releases."""
+def all_projections(trust: Trust) -> list[Projection]:
+    """A fresh set for one pass over the log. ``trust`` says whose envelopes of releases count."""
     return [
         Accounts(),
         Memberships(),
@@ -40,7 +40,8 @@ def all_projections(vkeys: Sequence[str]) -> list[Projection]:
         Waivers(),
         SignOffs(),
         DossierSnapshots(),
-        Releases(vkeys),
+        Releases(trust),
         ReleaseEnds(),
         Reports(),
+        LogKeys(trust),
     ]

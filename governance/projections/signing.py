@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from governance.projections.base import (
     moment_differs,
     row_batches,
 )
+from governance.trust import Trust
 
 REASON_LIMIT = 2_000  # what an entry keeps of a reason
 
@@ -86,9 +87,9 @@ class Releases(RowPerEntry):
         *("log_index", "statement", "envelope"),
     )
 
-    def __init__(self, vkeys: Sequence[str]) -> None:
+    def __init__(self, trust: Trust) -> None:
         super().__init__()
-        self.vkeys = vkeys
+        self.trust = trust
 
     def expected(self, entry: Entry) -> dict[str, Any]:
         return {
@@ -104,9 +105,9 @@ class Releases(RowPerEntry):
         yield from moment_differs(row, "started_at", entry.at)
         if statement_digest(row["statement"]) != entry.data["statement"]:
             yield "its statement is not the recorded one"
-        if row["envelope"] and self.vkeys:
+        if row["envelope"] and self.trust.keys:
             try:
-                if open_envelope(row["envelope"], self.vkeys) != row["statement"]:
+                if open_envelope(row["envelope"], self.trust.sealing_vkeys(entry.index)) != row["statement"]:
                     yield "its envelope carries another statement"
             except (EnvelopeError, NoteError) as error:
                 yield f"its envelope does not hold: {error}"

@@ -12,8 +12,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseAway
 
-from governance.log_verification import Problem, Verification, trusted_vkeys, verify, verify_files
+from governance.log_verification import Problem, Verification, own_trust, verify, verify_files
 from governance.notes import NoteError, VerifierKey
+from governance.signer_files import SignerError
+from governance.trust import Trust
 
 TAMPERED, NOT_VERIFIABLE = 1, 2
 SHOWN = 50
@@ -34,9 +36,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print what was checked and everything that is wrong. Nothing is repaired and nothing is written."""
         began = time.monotonic()
-        vkeys = trusted_vkeys() if options["vkey"] is None else _read_vkeys(options["vkey"])
+        trust = _read_own_trust() if options["vkey"] is None else Trust.of(_read_vkeys(options["vkey"]))
         try:
-            found = verify(vkeys=vkeys, progress=self._progress("entries"))
+            found = verify(vkeys=trust, progress=self._progress("entries"))
             files = verify_files(progress=self._progress("files")) if options["evidence"] else ()
         except DatabaseAway as error:
             raise CommandError(f"The database cannot be read: {error}", returncode=NOT_VERIFIABLE) from None
@@ -86,6 +88,13 @@ class Command(BaseCommand):
 
 def _place(problem: Problem) -> str:
     return "the log as a whole" if problem.index is None else f"entry {problem.index}"
+
+
+def _read_own_trust() -> Trust:
+    try:
+        return own_trust()
+    except SignerError as error:
+        raise CommandError(str(error), returncode=NOT_VERIFIABLE) from None
 
 
 def _read_vkeys(path: Path) -> tuple[str, ...]:
