@@ -71,6 +71,7 @@ class FinishedWork(RowPerEntry):
 
     succeeded_by: str
     failed_by: str
+    cancelled_by = ""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,13 +79,13 @@ class FinishedWork(RowPerEntry):
 
     def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         self.ended.add(row["pk"])
-        succeeded = entry.type == self.succeeded_by
-        status = WorkStatus.SUCCEEDED.value if succeeded else WorkStatus.FAILED.value
+        ends = {self.succeeded_by: WorkStatus.SUCCEEDED, self.cancelled_by: WorkStatus.CANCELLED}
+        status = ends.get(entry.type, WorkStatus.FAILED).value
         if row["status"] != status:
             yield f"its status is {row['status']}, recorded is {status}"
-        if not succeeded and row["failure"] != entry.body.get("reason", ""):
+        if status == WorkStatus.FAILED and row["failure"] != entry.body.get("reason", ""):
             yield "its failure is not the recorded one"
-        if succeeded:
+        if status == WorkStatus.SUCCEEDED:
             yield from self.inspect_outcome(row, entry)
 
     def inspect_outcome(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
@@ -104,7 +105,8 @@ class Evaluations(FinishedWork):
     made_by = "evaluation.requested"
     succeeded_by = "evaluation.completed"
     failed_by = "evaluation.failed"
-    types = frozenset({made_by, succeeded_by, failed_by})
+    cancelled_by = "evaluation.cancelled"
+    types = frozenset({made_by, succeeded_by, failed_by, cancelled_by})
     columns = (
         *("version_id", "kind", "dataset_role", "dataset_version_id", "dataset_version__digest"),
         *("evidence_id", "requested_by_id", "spec", "status", "failure", "result", "result_digest"),
