@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 
 from audits.sandbox.jobs import find_job
 from governance import runner
 from governance.actions import people
 from governance.models import ModelVersion, Project, RegisteredModel, Role, User
 from tests import cast
+from tests.guards import behind_the_guards
 from tests.portals import Portal, make_portal
 
 
@@ -39,6 +40,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if touches_database(item)]
     starting = {item.path for item in items if "collected_data" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: item.path not in starting)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tables_are_emptied_between_tests() -> Iterator[None]:
+    """Transactional tests empty every table when they end, which nobody else may do."""
+    empty = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+
+    def empty_behind_the_guards(test: TransactionTestCase) -> None:
+        with behind_the_guards():
+            empty(test)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_behind_the_guards)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from governance.exceptions import IntegrityBroken, InvalidInput, NotSealedYet
 from governance.models import AuditLogEntry, Checkpoint, ComplianceReport, LogHead, LogNode
 from governance.signer import sign_once
 from tests.governance.log_history import History, note
+from tests.guards import behind_the_guards
 
 pytestmark = pytest.mark.django_db
 
@@ -93,16 +94,17 @@ def test_receipt_waits_for_the_seal(history: History) -> None:
 @pytest.mark.parametrize("damage", ["text", "leaf", "node", "missing node", "root"])
 def test_receipt_that_would_not_convince_is_not_handed_out(history: History, damage: str) -> None:
     index = history.index_of("version.promoted", last=True)
-    if damage == "text":
-        AuditLogEntry.objects.filter(pk=index).update(body=b"{}")
-    elif damage == "leaf":
-        AuditLogEntry.objects.filter(pk=index ^ 1).update(leaf=bytes(32))
-    elif damage == "node":
-        LogNode.objects.filter(level=1).update(hash=bytes(32))
-    elif damage == "missing node":
-        LogNode.objects.all().delete()
-    else:
-        Checkpoint.objects.update(root=bytes(32))
+    with behind_the_guards():
+        if damage == "text":
+            AuditLogEntry.objects.filter(pk=index).update(body=b"{}")
+        elif damage == "leaf":
+            AuditLogEntry.objects.filter(pk=index ^ 1).update(leaf=bytes(32))
+        elif damage == "node":
+            LogNode.objects.filter(level=1).update(hash=bytes(32))
+        elif damage == "missing node":
+            LogNode.objects.all().delete()
+        else:
+            Checkpoint.objects.update(root=bytes(32))
     with pytest.raises(IntegrityBroken, match=f"(Entry|entry) {index}"):
         receipts.receipt_for(index)
 

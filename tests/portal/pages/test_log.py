@@ -13,6 +13,7 @@ from governance.notes import open_checkpoint
 from governance.signer import sign_once
 from governance.signer_files import read_vkey
 from tests import cast
+from tests.guards import behind_the_guards
 from tests.portal.pages.browsing import browse, count_queries, text_of
 
 
@@ -28,7 +29,7 @@ def index_of(entry_type: str) -> int:
 
 def overwrite(index: int, body: bytes, *, with_leaf: bool) -> None:
     """Change an entry by SQL, as somebody with the database password would."""
-    with connection.cursor() as cursor:
+    with behind_the_guards(), connection.cursor() as cursor:
         cursor.execute('UPDATE governance_auditlogentry SET body = %s WHERE "index" = %s', [body, index])
         if with_leaf:
             cursor.execute('UPDATE governance_auditlogentry SET leaf = %s WHERE "index" = %s', [leaf_hash(body), index])
@@ -145,7 +146,7 @@ def test_checkpoint_with_a_forged_signature_is_shown_as_broken(version, develope
     sign_once()
     checkpoint = Checkpoint.objects.get()
     forged = checkpoint.note[:-9] + ("A" if checkpoint.note[-9] != "A" else "B") + checkpoint.note[-8:]
-    with connection.cursor() as cursor:
+    with behind_the_guards(), connection.cursor() as cursor:
         cursor.execute("UPDATE governance_checkpoint SET note = %s", [forged])
 
     proof = browse(developer).get(f"/log/{index_of('version.registered')}/").context["proof"]
