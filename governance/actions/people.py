@@ -14,9 +14,10 @@ from django.utils.text import slugify
 from governance import auditlog
 from governance.actors import API_TOKEN, COMMAND, Actor
 from governance.auditlog import Subject
-from governance.exceptions import Duplicate, InvalidInput, NotPermitted, ReauthenticationFailed
+from governance.exceptions import Duplicate, InvalidInput, NotPermitted
 from governance.models import ApiToken, Membership, Project, RequirementTemplate, RiskTier, Role, User
 from governance.permissions import SCOPES, authorise, roles_of
+from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.requirement_template import built_in_text, parse_template
 from governance.revision import check_revision
 from governance.text import clean_name, clean_text
@@ -91,14 +92,13 @@ def _set_password(user: User, password: str, *, field: str) -> None:
 
 
 @transaction.atomic
-def change_password(*, password: str, new_password: str, actor: Actor) -> User:
-    """Give the actor's own account another password. Needs the present one; never through a token."""
+def change_password(*, password: str | Proof, new_password: str, actor: Actor) -> User:
+    """Give the actor's own account another password. Needs the proof a signature needs; never through a token."""
     if not actor.is_interactive:
         raise NotPermitted("Only a person who is signed in changes a password.", code="person_needed")
     user = User.objects.select_for_update().get(pk=actor.user.pk)
-    if not user.check_password(password):
-        raise ReauthenticationFailed("The present password is not right. Nothing was changed.", field="password")
-    if password == new_password:
+    reauthenticate(user, password, challenge=challenge_for("change_password", user.pk))
+    if user.check_password(new_password):
         raise InvalidInput("The new password is the present one.", field="new_password")
     _set_password(user, new_password, field="new_password")
     user.save(update_fields=["password"])

@@ -9,17 +9,20 @@ from governance.actors import Actor
 from governance.amendment import about_model, about_version, move
 from governance.auditlog import Subject
 from governance.dossier import Dossier, collect, keep
-from governance.exceptions import GateClosed, InvalidInput, NotPermitted, ReauthenticationFailed, StaleReading
+from governance.exceptions import GateClosed, InvalidInput, NotPermitted, StaleReading
 from governance.gate import GateDecision, judge
 from governance.lifecycle import next_state
 from governance.models import ModelVersion, RegisteredModel, Release
 from governance.permissions import authorise, duties_are_separate
+from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.text import clean_text
 from governance.validity import lasts_until
 
 
 @transaction.atomic
-def promote(version: ModelVersion, *, environment: str, dossier_digest: str, password: str, actor: Actor) -> Release:
+def promote(
+    version: ModelVersion, *, environment: str, dossier_digest: str, password: str | Proof, actor: Actor
+) -> Release:
     """Release a version into an environment. Everything is read, hashed and judged again inside this transaction.
 
     The former release of the model there ends in the same step. Raises ``GateClosed`` with all findings.
@@ -28,8 +31,7 @@ def promote(version: ModelVersion, *, environment: str, dossier_digest: str, pas
     model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
     version = ModelVersion.objects.select_for_update(of=("self",)).select_related("model__project").get(pk=version.pk)
     next_state("promote", version.state)
-    if not actor.user.check_password(password):
-        raise ReauthenticationFailed("The password is not right. Nothing was promoted.", field="password")
+    proved = reauthenticate(actor.user, password, challenge=challenge_for("promote", dossier_digest))
     dossier = collect(version)
     decision = _judge_for_promotion(dossier, environment, dossier_digest, actor)
     expires_at = lasts_until(dossier)
@@ -62,6 +64,7 @@ def promote(version: ModelVersion, *, environment: str, dossier_digest: str, pas
         data={
             "environment": environment,
             "dossier": dossier.digest,
+            "authentication": proved,
             "policy": decision.policy_digest,
             "statement": attestations.statement_digest(release.statement),
             "states": moved,

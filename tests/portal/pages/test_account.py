@@ -42,7 +42,7 @@ def test_account_changes_the_password_and_keeps_this_session_alone(signed_in, de
 @pytest.mark.parametrize(
     ("given", "status", "words"),
     [
-        ({"present": "wrong"}, 403, "The present password is not right"),
+        ({"present": "wrong"}, 403, "The password is not right"),
         ({"again": "something else entirely"}, 400, "The two new passwords differ"),
         ({"new": "short", "again": "short"}, 400, "too short"),
         ({"new": "dana whitfield", "again": "dana whitfield"}, 400, "too similar"),
