@@ -52,6 +52,7 @@ RULES: dict[str, Rule] = {
     "promote": Rule(frozenset({Role.APPROVER}), None),
     "retire": Rule(frozenset({Role.APPROVER, Role.ADMINISTRATOR}), None),
     "request_report": Rule(EVERYBODY, REPORT),
+    "export_log": Rule(frozenset({Role.AUDITOR, Role.ADMINISTRATOR}), READ, organisation_administrators=True),
 }
 
 

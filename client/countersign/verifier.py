@@ -692,7 +692,8 @@ class _Archive:
         self.waiting: deque[tuple[Checkpoint, str, list[bytes]]] = deque()
         self.leaves = b""
         self.sealed: Checkpoint | None = None
-        self.checkpoints = self.files = self.withheld = 0
+        self.checkpoints = self.files = self.withheld = self.vouched = 0
+        self.lacking = ""
         self.named: dict[bytes, int] = {}
         self.awaited: dict[bytes, int] = {}
 
@@ -807,7 +808,7 @@ class _Archive:
         if not self.waiting or self.waiting[0][0].size != size:
             return
         claimed, note, proof = self.waiting.popleft()
-        opened = _open_checkpoint(note, self.trust)
+        opened, lacking = _read_checkpoint(note, self.trust)
         first = 0 if self.sealed is None else self.sealed.size
         if opened.origin != self.manifest["origin"]:
             _refuse(f"the checkpoint of {size} entries is of {opened.origin!r}")
@@ -817,6 +818,9 @@ class _Archive:
         if self.sealed is not None:
             _check_consistency(self.sealed, opened, proof)
         self.sealed = claimed
+        self.lacking = lacking
+        if not lacking:
+            self.vouched = size
         self.checkpoints += 1
 
     def _take_file(self, content: IO[bytes], name: str) -> None:
@@ -846,6 +850,8 @@ class _Archive:
             raise Tampered(f"the export covers {size} entries, only {self.tree.size} are here", self.tree.size)
         if sealed is None or sealed.size != self.tree.size or self.waiting or size != self.tree.size:
             _refuse("no checkpoint seals the last entry of the export")
+        if not self.vouched:
+            _refuse(self.lacking)
         self._check_kept(sealed)
         if self.manifest["files"] and self.awaited:
             index = min(self.awaited.values())
@@ -854,6 +860,8 @@ class _Archive:
         if self.withheld:
             name = self.manifest["project"]["name"]
             whole += f"; {size - self.withheld} of them, of the project {name}, are here in full"
+        if self.vouched < size:
+            whole += f"; the last {size - self.vouched} are not vouched for yet: {self.lacking}"
         files = f"{self.files} files have their digests" if self.manifest["files"] else "it came without files"
         return Verdict(Outcome.GOOD, f"{whole}; {files}", None, sealed)
 
@@ -976,6 +984,14 @@ def _climb(first: int, last: int, seed: bytes, siblings: Sequence[bytes]) -> tup
 
 def _open_checkpoint(note: str, trust: Trust) -> Checkpoint:
     """Return what a key in force has signed under the log's own name, and enough witnesses with it."""
+    checkpoint, lacking = _read_checkpoint(note, trust)
+    if lacking:
+        _refuse(lacking)
+    return checkpoint
+
+
+def _read_checkpoint(note: str, trust: Trust) -> tuple[Checkpoint, str]:
+    """Return what a key of the log has signed, and what is lacking for it to be trusted by itself."""
     text, signatures = split_note(note)
     checkpoint = _parse_checkpoint(text)
     if trust.origin is not None and checkpoint.origin != trust.origin:
@@ -987,12 +1003,13 @@ def _open_checkpoint(note: str, trust: Trust) -> Checkpoint:
     if not due:
         _refuse(f"the key that signed the checkpoint may not sign one of {checkpoint.size} entries")
     # A stolen key signs what the thief likes, but witnesses have seen the log as it grew.
-    wanted = max(trust.quorum, int(all(key.revoked for key in due)))
+    revoked = all(key.revoked for key in due)
+    wanted = max(trust.quorum, int(revoked))
     found = len(_find_cosigners(text, signatures, trust.witnesses)) if wanted else 0
-    if found < wanted:
-        why = "its key is revoked and " if all(key.revoked for key in due) else ""
-        _refuse(f"{why}{found} of the {wanted} witnesses needed have cosigned the checkpoint")
-    return checkpoint
+    if found >= wanted:
+        return checkpoint, ""
+    why = "its key is revoked, and " if revoked else ""
+    return checkpoint, f"{why}{found} of the {wanted} witnesses needed have cosigned the checkpoint"
 
 
 _Signature = tuple[str, bytes, bytes]  # key name, key id, signature

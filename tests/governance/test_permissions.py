@@ -40,6 +40,7 @@ grant_waiver            ..C....  -
 promote                 ...A...  -
 retire                  ...AM..  -
 request_report          DVCAMU.  report
+export_log              ....MUO  read
 """
 LETTERS = dict(
     zip("DVCAMU", ["developer", "validator", "compliance", "approver", "administrator", "auditor"], strict=True)
