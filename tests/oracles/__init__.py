@@ -1,0 +1,1 @@
+"""Second opinions on the log: the RFC's own words in Python, and Go's implementation of transparent logs."""
