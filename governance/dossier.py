@@ -8,17 +8,21 @@ left out, because it follows from them.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from governance import dossier_items as items
 from governance import dossier_reading as reading
+from governance import dossier_records as records
+from governance import dossier_signing as signing
 from governance.auditlog import database_now
 from governance.canonical import canonical_bytes, canonical_digest
 from governance.models import DossierSnapshot, ModelVersion
-from governance.policy import Policy, policy_for
+from governance.policies_in_force import bound_policy
+from governance.policy import Policy
 
 FORMAT = "countersign/dossier/1"
 SIGNED_PARTS = (
@@ -37,7 +41,11 @@ SIGNED_PARTS = (
 
 @dataclass(frozen=True)
 class Dossier:
-    """Everything that counts about a version, ordered and frozen. ``as_of`` is when it was read."""
+    """Everything that counts about a version, ordered and frozen. ``as_of`` is when it was read.
+
+    ``owning_team`` are the persons who build in the project, ``panels`` those who hold each role now, ``unrecorded``
+    names parts for which the log does not vouch. They are not signed: they say who may sign, and whether anything may.
+    """
 
     version_id: int
     state: str
@@ -55,6 +63,10 @@ class Dossier:
     contributors: tuple[items.ContributorItem, ...]
     contributor_person_keys: frozenset[str]
     sign_offs: tuple[items.SignOffItem, ...]
+    solo_mode: bool = False
+    owning_team: frozenset[str] = frozenset()
+    panels: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unrecorded: tuple[str, ...] = ()
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -63,7 +75,13 @@ class Dossier:
         for name in SIGNED_PARTS:
             value = getattr(self, name)
             parts[name] = [asdict(item) for item in value] if isinstance(value, tuple) else value and asdict(value)
-        parts["policy"] = {"name": self.policy.name, "version": self.policy.version, "digest": self.policy.digest}
+        parts["solo_mode"] = self.solo_mode
+        parts["policy"] = {
+            "name": self.policy.name,
+            "version": self.policy.version,
+            "environment": self.policy.environment,
+            "digest": self.policy.digest,
+        }
         plain: dict[str, Any] = json.loads(json.dumps(parts))
         return plain
 
@@ -90,30 +108,39 @@ def collect(version: ModelVersion) -> Dossier:
     """Read the version once. The number of queries does not grow with what is recorded."""
     now = database_now()
     version = ModelVersion.objects.with_names().prefetch_related("artifacts").get(pk=version.pk)
+    project = version.model.project
     datasets, derivations = reading.read_lineage(version)
     data = [item.dataset_version_id for item in datasets] + [item.source_id for item in derivations]
     contributors, person_keys = reading.read_contributors(version, data)
+    evidence, evaluations = reading.read_evidence(version), reading.read_evaluations(version)
+    waivers = reading.read_waivers(version)
     unsigned = Dossier(
         version_id=version.pk,
         state=version.state,
         as_of=now,
-        policy=policy_for(version.model.risk_tier),
+        policy=bound_policy(version),
         model=reading.read_model(version.model),
         version=reading.read_version(version),
         proof_of_concept=reading.read_proof_of_concept(version.model),
         requirements=reading.read_requirements(version),
         datasets=datasets,
         derivations=derivations,
-        evidence=reading.read_evidence(version),
-        evaluations=reading.read_evaluations(version),
-        waivers=reading.read_waivers(version),
+        evidence=evidence,
+        evaluations=evaluations,
+        waivers=waivers,
         contributors=contributors,
         contributor_person_keys=person_keys,
         sign_offs=(),
+        solo_mode=project.solo_since is not None,
+        owning_team=signing.read_owning_team(project),
+        panels=signing.read_panels(project),
     )
-    signed = reading.read_sign_offs(version, digest=unsigned.digest, document=unsigned.document)
-    # replace() would drop the cached document and compute it again; the digest does not cover sign-offs.
+    signed = signing.read_sign_offs(version, digest=unsigned.digest, document=unsigned.document)
+    unrecorded = records.find_unrecorded(version, evidence, evaluations, waivers)
+    unrecorded += records.find_lost_sign_offs(version, (item.log_index for item in signed))
+    # replace() would drop the cached document and compute it again; the digest covers neither of these.
     object.__setattr__(unsigned, "sign_offs", signed)
+    object.__setattr__(unsigned, "unrecorded", unrecorded)
     return unsigned
 
 

@@ -99,6 +99,7 @@ class DatasetItem:
     licence: str
     personal_data: str
     sensitive_columns: tuple[str, ...]
+    recalled: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class DerivationItem:
     source: str
     source_digest: str
     description: str
+    source_recalled: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,26 @@ class ContributorItem:
 
 
 @dataclass(frozen=True)
+class ConditionItem:
+    """What an approval with conditions asked for. ``fulfilled_at`` is None while it is open."""
+
+    id: int
+    text: str
+    owner: str
+    owner_person_key: str
+    due_at: datetime
+    fulfilled_at: datetime | None
+    fulfilled_by: str
+    fulfilled_how: str
+
+
+@dataclass(frozen=True)
 class SignOffItem:
-    """``changed`` names the dossier items that differ from what was signed; empty while the sign-off is current."""
+    """``changed`` names the dossier items that differ from what was signed; empty while the sign-off is current.
+
+    ``objection`` says why the vote gives no approval, whatever it says: no log entry records it, the role was not held,
+    or it was taken away for cause. ``overruled`` says by whom and why a refusal was set aside.
+    """
 
     id: int
     signer_id: int
@@ -201,6 +221,12 @@ class SignOffItem:
     log_index: int | None
     is_current: bool
     changed: tuple[str, ...]
+    authentication: str = "password"
+    objection: str = ""
+    delegator: str = ""
+    delegator_person_key: str = ""
+    overruled: str = ""
+    conditions: tuple[ConditionItem, ...] = ()
 
 
 def instant(moment: datetime | None) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef
 
-from governance.dossier_changes import changed_items
 from governance.dossier_items import (
     ArtifactItem,
     ContributorItem,
@@ -23,7 +22,6 @@ from governance.dossier_items import (
     ModelItem,
     ProofOfConceptItem,
     RequirementItem,
-    SignOffItem,
     SuccessCriterionItem,
     VersionItem,
     WaiverItem,
@@ -41,7 +39,6 @@ from governance.models import (
     ModelVersion,
     ProofOfConcept,
     RegisteredModel,
-    SignOff,
     User,
     Waiver,
     WorkStatus,
@@ -69,6 +66,8 @@ CONTRIBUTING = (
     "dataset_use.declared",
     "evidence.submitted",
     "evaluation.requested",
+    "evaluation.cancelled",
+    "dataset_version.recalled",
     "waiver.granted",
 )
 
@@ -205,7 +204,13 @@ def read_lineage(version: ModelVersion) -> tuple[tuple[DatasetItem, ...], tuple[
             queue += [derivation.source_id for derivation in by_derived.get(current, [])]
     return datasets, tuple(
         DerivationItem(
-            item.derived_id, str(item.derived), item.source_id, str(item.source), item.source.digest, item.description
+            item.derived_id,
+            str(item.derived),
+            item.source_id,
+            str(item.source),
+            item.source.digest,
+            item.description,
+            item.source.recall_reason,
         )
         for item in found
     )
@@ -224,6 +229,7 @@ def _dataset_item(role: str, version: DatasetVersion) -> DatasetItem:
         dataset.licence,
         dataset.personal_data,
         tuple(version.sensitive_columns),
+        version.recall_reason,
     )
 
 
@@ -347,31 +353,3 @@ def read_contributors(
     people = User.objects.filter(pk__in=did, is_system=False).order_by("pk")
     contributors = tuple(ContributorItem(user.pk, user.get_full_name(), tuple(sorted(did[user.pk]))) for user in people)
     return contributors, frozenset(user.person_key for user in people)
-
-
-def read_sign_offs(version: ModelVersion, *, digest: str, document: dict[str, Any]) -> tuple[SignOffItem, ...]:
-    rows = SignOff.objects.filter(version=version).select_related("dossier", "signer").order_by("pk")
-    changes: dict[str, tuple[str, ...]] = {digest: ()}
-    found = []
-    for row in rows:
-        signed = row.dossier_id
-        if signed not in changes:
-            changes[signed] = changed_items(json.loads(row.dossier.document), document)
-        found.append(
-            SignOffItem(
-                row.pk,
-                row.signer_id,
-                row.signer.person_key,
-                row.signer_name,
-                row.role,
-                row.decision,
-                row.meaning,
-                row.reason,
-                row.signed_at,
-                signed,
-                row.log_index,
-                signed == digest,
-                changes[signed],
-            )
-        )
-    return tuple(found)

@@ -25,6 +25,7 @@ class Area(TextChoices):
     EVALUATIONS = "evaluations", _("Evaluations")
     CRITERIA = "criteria", _("Acceptance criteria")
     CLAIMS = "claims", _("Claims")
+    RECORDS = "records", _("Records")
     SIGN_OFFS = "sign_offs", _("Sign-offs")
 
 
@@ -51,6 +52,11 @@ class Finding:
         """What a waiver accepts: this status of this demand. Another threshold, or missing turned not met, is another
         gap."""
         return f"{self.status} {self.demand}".strip()
+
+    @property
+    def can_be_waived(self) -> bool:
+        """Whether a waiver may accept it: no signature, no gap in the records and no open question can be waived."""
+        return self.blocks and not self.opens and self.area not in {Area.RECORDS, Area.SIGN_OFFS}
 
     @property
     def opens(self) -> bool:

@@ -69,8 +69,40 @@ def judge(dossier: Dossier) -> GateDecision:
         policy_digest=dossier.policy.digest,
         environment=dossier.policy.environment,
         judged_at=dossier.as_of,
-        findings=(*waived, *judge_sign_offs(dossier)),
+        findings=(*waived, *_judge_records(dossier), *_judge_solo_mode(dossier), *judge_sign_offs(dossier)),
     )
+
+
+def _judge_records(dossier: Dossier) -> list[Finding]:
+    """What stands in a table without the log opens nothing, and no waiver reaches it."""
+    if not dossier.unrecorded:
+        return []
+    return [
+        Finding(
+            "records:log",
+            Area.RECORDS,
+            _("Vouched for by the log"),
+            FindingStatus.NOT_MET,
+            _("The log does not record this, or records it otherwise: %(parts)s. Ask an operator to verify the log.")
+            % {"parts": "; ".join(dossier.unrecorded)},
+        )
+    ]
+
+
+def _judge_solo_mode(dossier: Dossier) -> list[Finding]:
+    """Shown for ever on what was signed in it; separation of duties was not asked for."""
+    if not dossier.solo_mode:
+        return []
+    return [
+        Finding(
+            "records:solo_mode",
+            Area.RECORDS,
+            _("Solo mode"),
+            FindingStatus.NOT_MET,
+            _("This project is in solo mode: people may sign what they made, and one person may sign in every role."),
+            blocks=False,
+        )
+    ]
 
 
 def _judge_identity(dossier: Dossier) -> list[Finding]:
@@ -121,7 +153,29 @@ def _judge_lineage(dossier: Dossier) -> list[Finding]:
         status, detail = _judge_data(dossier, role)
         title = _("%(role)s data") % {"role": DatasetRole(role).label}
         findings.append(Finding(f"lineage:{role}", Area.LINEAGE, title, status, detail))
-    return findings
+    return findings + _judge_recalls(dossier)
+
+
+def _judge_recalls(dossier: Dossier) -> list[Finding]:
+    """Data that was recalled, used in whatever role or somewhere behind what is used."""
+    recalled = {
+        item.dataset_version_id: (f"{item.dataset} v{item.number}", item.recalled)
+        for item in dossier.datasets
+        if item.recalled
+    }
+    recalled |= {
+        item.source_id: (item.source, item.source_recalled) for item in dossier.derivations if item.source_recalled
+    }
+    return [
+        Finding(
+            f"lineage:recalled:{pk}",
+            Area.LINEAGE,
+            _("Recalled data: %(data)s") % {"data": name},
+            FindingStatus.NOT_MET,
+            _("It was recalled: %(why)s") % {"why": why},
+        )
+        for pk, (name, why) in recalled.items()
+    ]
 
 
 def _judge_data(dossier: Dossier, role: str) -> tuple[str, str]:

@@ -2,119 +2,169 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
 from governance.dossier import Dossier
-from governance.dossier_items import SignOffItem
+from governance.dossier_items import ConditionItem, SignOffItem
 from governance.findings import Area, Finding, FindingStatus
-from governance.models import Decision, Role
+from governance.models import APPROVALS, Role
+from governance.policy import SignOffStep
+from governance.votes import counting_approvals, fill_slots, fills, standing_refusals, weakness_of
 
 
 def judge_sign_offs(dossier: Dossier) -> list[Finding]:
-    """One finding per required slot, and one per refusal that still stands on this digest."""
-    standing = [item for item in _latest_votes(dossier) if item.decision == Decision.APPROVE]
-    valid = [item for item in standing if _is_independent(item, dossier) and not _has_expired(item, dossier)]
-    candidates: dict[str, set[str]] = {}
-    for item in valid:
-        candidates.setdefault(item.role, set()).add(item.signer_person_key)
-    slots = [step.role for step in dossier.policy.sign_offs for _slot in range(step.count)]
-    filled = match_slots(slots, candidates)
-    findings = [_slot_finding(dossier, number, role, filled.get(number), valid) for number, role in enumerate(slots)]
-    return findings + _refusals(dossier)
+    """One finding per required slot, per refusal that stands, and per condition that was set."""
+    approvals = counting_approvals(dossier)
+    filled = fill_slots(dossier, approvals)
+    steps = [step for step in dossier.policy.sign_offs for _slot in range(step.count)]
+    slots = [_slot_finding(dossier, number, *pair) for number, pair in enumerate(zip(steps, filled, strict=True))]
+    return [*slots, *_judge_panels(dossier), *_refusals(dossier), *_judge_conditions(dossier, approvals)]
 
 
-def match_slots(slots: Sequence[str], candidates: Mapping[str, set[str]]) -> dict[int, str]:
-    """Assign distinct persons to as many slots as possible: maximum bipartite matching by augmenting paths (Kuhn).
-
-    ``slots`` are role names, ``candidates`` maps a role to the persons who approved in it. Returns slot -> person.
-    """
-    holder: dict[str, int] = {}
-
-    def find_person(slot: int, tried: set[str]) -> bool:
-        for person in sorted(candidates.get(slots[slot], ())):
-            if person not in tried:
-                tried.add(person)
-                if person not in holder or find_person(holder[person], tried):
-                    holder[person] = slot
-                    return True
-        return False
-
-    for slot in range(len(slots)):
-        find_person(slot, set())
-    return {slot: person for person, slot in holder.items()}
-
-
-def _latest_votes(dossier: Dossier) -> list[SignOffItem]:
-    """Each person's last word in each role on this digest."""
-    votes: dict[tuple[str, str], SignOffItem] = {}
-    for item in dossier.sign_offs:
-        if item.is_current:
-            votes[item.signer_person_key, item.role] = item
-    return list(votes.values())
-
-
-def _is_independent(item: SignOffItem, dossier: Dossier) -> bool:
-    return item.signer_person_key not in dossier.contributor_person_keys
-
-
-def _has_expired(item: SignOffItem, dossier: Dossier) -> bool:
-    return item.signed_at + timedelta(days=dossier.policy.sign_off_days) < dossier.as_of
-
-
-def _slot_finding(
-    dossier: Dossier, number: int, role: str, person: str | None, valid: Sequence[SignOffItem]
-) -> Finding:
-    title = _("Sign-off as %(role)s") % {"role": Role(role).label.lower()}
-    if person is None:
-        status, detail = _why_empty(dossier, role)
-    else:
-        status, detail = _signed_by(
-            next(item for item in valid if (item.signer_person_key, item.role) == (person, role))
-        )
-    return Finding(f"sign_off:{role}:{number}", Area.SIGN_OFFS, title, status, detail)
+def _slot_finding(dossier: Dossier, number: int, step: SignOffStep, vote: SignOffItem | None) -> Finding:
+    title = _("Sign-off as %(role)s") % {"role": Role(step.role).label.lower()}
+    if step.independent:
+        title = _("%(sign_off)s, independent of the owning team") % {"sign_off": title}
+    status, detail = _why_empty(dossier, step) if vote is None else _signed_by(vote)
+    return Finding(f"sign_off:{step.role}:{number}", Area.SIGN_OFFS, title, status, detail)
 
 
 def _signed_by(item: SignOffItem) -> tuple[str, str]:
-    return FindingStatus.MET, _("%(name)s, %(time)s UTC: %(meaning)s") % {
+    said = _("%(name)s, %(time)s UTC: %(meaning)s") % {
         "name": item.signer,
         "time": f"{item.signed_at:%Y-%m-%d %H:%M}",
         "meaning": item.meaning,
     }
+    if item.delegator:
+        said = _("%(said)s (for %(delegator)s)") % {"said": said, "delegator": item.delegator}
+    return FindingStatus.MET, said
 
 
-def _why_empty(dossier: Dossier, role: str) -> tuple[str, str]:
-    approvals = [item for item in dossier.sign_offs if item.role == role and item.decision == Decision.APPROVE]
+def _why_empty(dossier: Dossier, step: SignOffStep) -> tuple[str, str]:
+    approvals = [item for item in dossier.sign_offs if item.role == step.role and item.decision in APPROVALS]
     for item in reversed(approvals):
-        if not item.is_current:
-            return FindingStatus.STALE, _("%(name)s signed before this changed: %(items)s.") % {
-                "name": item.signer,
-                "items": "; ".join(item.changed),
-            }
-        if _has_expired(item, dossier):
-            return FindingStatus.STALE, _("%(name)s signed more than %(days)d days ago.") % {
-                "name": item.signer,
-                "days": dossier.policy.sign_off_days,
-            }
-        if not _is_independent(item, dossier):
-            return FindingStatus.NOT_MET, _("%(name)s contributed to this dossier and cannot sign it.") % {
-                "name": item.signer
-            }
+        reason = _why_not(item, dossier, step)
+        if reason is not None:
+            return reason
     return FindingStatus.MISSING, _("Nobody independent has signed in this role.")
 
 
+def _why_not(item: SignOffItem, dossier: Dossier, step: SignOffStep) -> tuple[str, str] | None:
+    """Why an approval in the role does not fill the slot; None when it fills another one."""
+    named = {"name": item.signer}
+    if not item.is_current:
+        return FindingStatus.STALE, _("%(name)s signed before this changed: %(items)s.") % {
+            **named,
+            "items": "; ".join(item.changed),
+        }
+    weakness = weakness_of(item, dossier)
+    if weakness == "expired":
+        return FindingStatus.STALE, _("%(name)s signed more than %(days)d days ago.") % {
+            **named,
+            "days": dossier.policy.sign_off_days,
+        }
+    if weakness == "contributor":
+        return FindingStatus.NOT_MET, _("%(name)s contributed to this dossier and cannot sign it.") % named
+    if weakness == "conditions":
+        return FindingStatus.NOT_MET, _("%(name)s set conditions, which this policy does not allow.") % named
+    if weakness:
+        return FindingStatus.NOT_MET, _("The vote of %(name)s does not count: %(why)s.") % {
+            **named,
+            "why": item.objection,
+        }
+    if not fills(step, item, dossier):
+        return FindingStatus.NOT_MET, _("%(name)s belongs to the team that owns the model.") % named
+    return None
+
+
+def _judge_panels(dossier: Dossier) -> list[Finding]:
+    """A step that asks for M of N needs N people to choose from: a smaller panel cannot be satisfied."""
+    findings = []
+    for step in dossier.policy.sign_offs:
+        panel = dossier.panels.get(step.role, frozenset()) - dossier.contributor_person_keys
+        if step.of and not dossier.solo_mode and len(panel) < step.of:
+            findings.append(
+                Finding(
+                    f"panel:{step.role}",
+                    Area.SIGN_OFFS,
+                    _("Panel of %(role)s") % {"role": Role(step.role).label.lower()},
+                    FindingStatus.MISSING,
+                    _("The policy wants %(count)d of %(of)d; only %(held)d who did not contribute hold the role.")
+                    % {"count": step.count, "of": step.of, "held": len(panel)},
+                )
+            )
+    return findings
+
+
 def _refusals(dossier: Dossier) -> list[Finding]:
-    """A refusal on this digest stands, whoever approves after it, until its author takes it back by a later vote."""
+    """A refusal stands, whoever approves after it and whatever is changed, until its author votes again or the role
+    that the policy names overrules it."""
     return [
         Finding(
             f"refusal:{item.id}",
             Area.SIGN_OFFS,
             _("Refusal by %(name)s") % {"name": item.signer},
             FindingStatus.NOT_MET,
-            item.reason or item.meaning,
+            _tell_refusal(item),
         )
-        for item in _latest_votes(dossier)
-        if item.decision != Decision.APPROVE
+        for item in standing_refusals(dossier)
     ]
+
+
+def _tell_refusal(item: SignOffItem) -> str:
+    said = item.reason or item.meaning
+    if item.is_current:
+        return said
+    return _("%(said)s (Changed since: %(items)s. Whoever refused has not voted again.)") % {
+        "said": said,
+        "items": "; ".join(item.changed),
+    }
+
+
+def _judge_conditions(dossier: Dossier, approvals: Sequence[SignOffItem]) -> list[Finding]:
+    return [_condition_finding(dossier, item, condition) for item in approvals for condition in item.conditions]
+
+
+def _condition_finding(dossier: Dossier, vote: SignOffItem, condition: ConditionItem) -> Finding:
+    """An open condition blocks, unless the policy lets a release run until it is due. Overdue, it always does."""
+    blocks = True
+    if condition.fulfilled_at is not None:
+        status, detail = (
+            FindingStatus.MET,
+            _("Fulfilled, as %(name)s found on %(day)s: %(how)s")
+            % {
+                "name": condition.fulfilled_by,
+                "day": _day(condition.fulfilled_at),
+                "how": condition.fulfilled_how,
+            },
+        )
+    elif condition.due_at <= dossier.as_of:
+        status, detail = (
+            FindingStatus.NOT_MET,
+            _("%(owner)s did not fulfil it by %(day)s.")
+            % {
+                "owner": condition.owner,
+                "day": _day(condition.due_at),
+            },
+        )
+    else:
+        blocks = not dossier.policy.conditions.run_until_due
+        status, detail = (
+            FindingStatus.MISSING,
+            _("Open: %(owner)s has until %(day)s.")
+            % {
+                "owner": condition.owner,
+                "day": _day(condition.due_at),
+            },
+        )
+        if not blocks:
+            detail += " " + _("Until then a release may run; after that it is withdrawn.")
+    title = _("Condition set by %(name)s: %(text)s") % {"name": vote.signer, "text": condition.text}
+    return Finding(f"condition:{condition.id}", Area.SIGN_OFFS, title, status, detail, blocks=blocks)
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -24,17 +24,35 @@ TRANSITIONS: dict[tuple[str, State], State] = {
     ("amend", State.DRAFT): State.DRAFT,
     ("amend", State.IN_REVIEW): State.IN_REVIEW,
     ("amend", State.APPROVED): State.IN_REVIEW,
+    ("amend", State.EMERGENCY): State.EMERGENCY,  # what is missing is made good while it runs
     ("submit", State.DRAFT): State.IN_REVIEW,
+    ("submit", State.RELEASED): State.IN_REVIEW,  # for a further environment; it goes on running where it runs
     ("sign", State.IN_REVIEW): State.IN_REVIEW,
     ("sign", State.APPROVED): State.APPROVED,  # a reviewer may still take an approval back
+    ("sign", State.REJECTED): State.REJECTED,  # and a rejection
+    ("sign", State.EMERGENCY): State.EMERGENCY,
     ("approve", State.IN_REVIEW): State.APPROVED,
+    ("reconsider", State.APPROVED): State.IN_REVIEW,
     ("return", State.IN_REVIEW): State.DRAFT,
     ("return", State.APPROVED): State.DRAFT,
     ("reject", State.IN_REVIEW): State.REJECTED,
     ("reject", State.APPROVED): State.REJECTED,
+    ("overrule", State.DRAFT): State.DRAFT,
+    ("overrule", State.IN_REVIEW): State.IN_REVIEW,
+    ("overrule", State.REJECTED): State.REJECTED,  # "reopen" follows when no rejection is left
+    ("overrule", State.EMERGENCY): State.EMERGENCY,
+    ("reopen", State.REJECTED): State.IN_REVIEW,
     ("promote", State.APPROVED): State.RELEASED,
+    ("promote", State.EMERGENCY): State.RELEASED,
+    ("promote_emergency", State.IN_REVIEW): State.EMERGENCY,
+    ("promote_emergency", State.APPROVED): State.EMERGENCY,
+    ("withdraw", State.EMERGENCY): State.IN_REVIEW,
+    ("withdraw", State.RELEASED): State.IN_REVIEW,
+    ("roll_back", State.RETIRED): State.RELEASED,
+    ("roll_back", State.RELEASED): State.RELEASED,
     ("retire", State.DRAFT): State.RETIRED,
     ("retire", State.RELEASED): State.RETIRED,
+    ("retire", State.EMERGENCY): State.RETIRED,
 }
 
 VERBS = sorted({verb for verb, _state in TRANSITIONS})

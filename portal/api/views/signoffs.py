@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.actions import promotion, signoff
+from governance.actions import promotion, signoff, waivers
 from governance.models import Decision, Role, SignOff, Waiver
 from portal.actors import refuse_locked_out
 from portal.api import filters
@@ -64,7 +64,7 @@ class WaiversView(ApiView):
         version = self.find(VERSIONS, pk=pk)
         given = self.read(GrantWaiver)
         refuse_locked_out(request)
-        waiver = signoff.grant_waiver(version, **given, actor=self.actor)
+        waiver = waivers.grant_waiver(version, **given, actor=self.actor)
         return self.answer(WaiverShape, waiver, status=201)
 
 

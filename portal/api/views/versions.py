@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.actions import catalog, promotion, signoff
+from governance.actions import catalog, promotion, submission
 from governance.dossier import Dossier, collect
 from governance.gate import judge
 from governance.lifecycle import State
@@ -76,7 +76,7 @@ class SubmitVersionView(ApiView):
         """Put the version before its reviewers. Needs a proof of concept with a recorded go."""
         version = self.find(VERSIONS, pk=pk)
         self.read(Nothing)
-        signoff.submit_version(version, actor=self.actor)
+        submission.submit_version(version, actor=self.actor)
         return answer_version(self, pk)
 
 

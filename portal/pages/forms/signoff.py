@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from governance.actions.signoff import LONGEST_WAIVER
 from governance.findings import Finding
 from governance.models import Decision, Role
-from portal.pages.forms.base import PageForm
+from governance.policy import LONGEST_WAIVER_DAYS
+from portal.pages.forms.proof import PasswordForm
 
 # What a signature says by default. The signer may say it otherwise; these are only suggestions.
 MEANINGS = {
@@ -27,16 +27,6 @@ MEANINGS = {
     (Role.APPROVER, Decision.REQUEST_CHANGES): _("I do not approve this version until it is changed."),
     (Role.APPROVER, Decision.REJECT): _("I do not accept the risk and refuse this version."),
 }
-
-
-class PasswordForm(PageForm):
-    """Ends in the signer's own password: a signature needs the person, not only an open browser."""
-
-    password = forms.CharField(
-        label=_("Your password"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
 
 
 class DigestForm(PasswordForm):
@@ -115,7 +105,7 @@ class WaiverForm(PasswordForm):
         super().__init__(*args, **kwargs)
         self.fields["finding_key"].choices = [(item.key, item.title) for item in findings]  # type: ignore[attr-defined]
         today = timezone.now().date()
-        last = today + LONGEST_WAIVER - timedelta(days=1)
+        last = today + timedelta(days=LONGEST_WAIVER_DAYS - 1)
         self.fields["expires_at"].widget.attrs |= {"min": today.isoformat(), "max": last.isoformat()}
         self.fields["expires_at"].initial = today + timedelta(days=30)
 

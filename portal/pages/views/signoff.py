@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from governance.actions import promotion, signoff
+from governance.actions import promotion, signoff, submission, waivers
 from governance.dossier_changes import changed_items
 from governance.dossier_reading import CONTRIBUTING
 from governance.exceptions import GovernanceError, StaleReading, TransitionNotAllowed
@@ -157,7 +157,7 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
     page = open_page(request, pk)
     form = ConfirmForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        submitted = perform(request, form, lambda: signoff.submit_version(page.version, actor=page.actor))
+        submitted = perform(request, form, lambda: submission.submit_version(page.version, actor=page.actor))
         if submitted is not None:
             messages.success(request, _("%(version)s is in review.") % {"version": submitted})
             return redirect("pages:version", pk)
@@ -180,7 +180,7 @@ def waive(request: HttpRequest, pk: int) -> HttpResponse:
     )
     if request.method == "POST":
         waiver = perform(
-            request, form, lambda: signoff.grant_waiver(page.version, **form.cleaned_data, actor=page.actor)
+            request, form, lambda: waivers.grant_waiver(page.version, **form.cleaned_data, actor=page.actor)
         )
         if waiver is not None:
             messages.success(request, _("Waived until %(day)s.") % {"day": f"{waiver.expires_at:%Y-%m-%d}"})

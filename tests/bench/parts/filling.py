@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 
 from governance import auditlog
-from governance.actions import catalog, people, signoff
+from governance.actions import catalog, people, submission
 from governance.actors import Actor
 from governance.auditlog import Subject
 from governance.canonical import canonical_bytes, canonical_digest
@@ -48,7 +48,7 @@ def open_portal() -> None:
     version = cast.register_version(model, developer)
     submitted = cast.submit_all_evidence(version, developer=developer)
     wait_for_worker(cast.request_evaluations(version, submitted, by=developer))
-    signoff.submit_version(version, actor=cast.acting(developer))
+    submission.submit_version(version, actor=cast.acting(developer))
     _token, secret = people.create_token(name="bench", scopes=SCOPES, days=1, actor=cast.acting(developer))
     print(json.dumps({"version": version.pk, "model": model.pk, "token": secret, "password": cast.PASSWORD}))
 

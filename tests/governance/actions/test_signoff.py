@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from governance.actions import catalog, lineage, people, requirements, signoff
+from governance.actions import catalog, lineage, people, requirements, submission
 from governance.actors import API_TOKEN, COMMAND, Actor
 from governance.dossier import collect
 from governance.exceptions import (
@@ -42,11 +42,10 @@ def test_last_sign_off_that_opens_the_gate_approves(ready_version, signers):
 
 
 @pytest.mark.parametrize("role", ["validator", "compliance", "approver"])
-def test_b01_contributor_cannot_sign(ready_version, developer, organisation_administrator, role):
-    """Whatever role a contributor is given afterwards, history stands."""
-    people.grant_role(
-        ready_version.model.project, user=developer, role=role, actor=cast.acting(organisation_administrator)
-    )
+def test_b01_contributor_cannot_sign(model_with_go, developer, organisation_administrator, role):
+    """Whatever role a contributor holds besides, history stands."""
+    people.grant_role(model_with_go.project, user=developer, role=role, actor=cast.acting(organisation_administrator))
+    ready_version = cast.make_ready_version(model_with_go, developer=developer)
     with pytest.raises(NotPermitted) as caught:
         cast.sign(ready_version, developer, role)
     assert caught.value.code == "duties_not_separate"
@@ -102,10 +101,13 @@ def test_b02_second_login_of_a_contributor_cannot_sign(ready_version, developer,
     assert caught.value.code == "duties_not_separate"
 
 
-def test_b04_one_person_with_all_roles_does_not_approve_alone(ready_version, validator, organisation_administrator):
+def test_b04_one_person_with_all_roles_does_not_approve_alone(
+    model_with_go, developer, validator, organisation_administrator
+):
     root = cast.acting(organisation_administrator)
     for role in ("compliance", "approver"):
-        people.grant_role(ready_version.model.project, user=validator, role=role, actor=root)
+        people.grant_role(model_with_go.project, user=validator, role=role, actor=root)
+    ready_version = cast.make_ready_version(model_with_go, developer=developer)
     for role in ("validator", "compliance", "approver"):
         cast.sign(ready_version, validator, role)
     ready_version.refresh_from_db()
@@ -171,7 +173,7 @@ def test_b23_refusal_stays_beside_a_later_approval(ready_version, validator):
 
 def test_sign_off_needs_every_other_finding_met(model_with_go, developer, validator):
     version = cast.register_version(model_with_go, developer)
-    signoff.submit_version(version, actor=cast.acting(developer))
+    submission.submit_version(version, actor=cast.acting(developer))
     with pytest.raises(GateClosed) as caught:
         cast.sign(version, validator, "validator")
     assert "evidence:validation_report" in {finding.key for finding in caught.value.findings}
@@ -187,7 +189,7 @@ def test_rejection_ends_the_version(ready_version, validator, approver):
 
 def test_version_enters_review_only_with_a_recorded_go(version, developer):
     with pytest.raises(TransitionNotAllowed, match="recorded go"):
-        signoff.submit_version(version, actor=cast.acting(developer))
+        submission.submit_version(version, actor=cast.acting(developer))
 
 
 def test_amending_an_approved_version_takes_the_approval_back(ready_version, signers, developer):

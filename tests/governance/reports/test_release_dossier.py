@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from governance.actions import catalog, lineage, people, requirements, signoff
+from governance.actions import catalog, lineage, people, requirements, waivers
 from governance.canonical import canonical_bytes
 from governance.dossier import collect
 from governance.findings import FindingStatus
@@ -172,7 +172,7 @@ def test_context_shows_only_aggregates_of_large_enough_groups(printed: Printed):
 
 def test_context_of_a_closed_gate_puts_the_gaps_first(model_with_go, developer, compliance):
     version = cast.register_version(model_with_go, developer)
-    signoff.grant_waiver(
+    waivers.grant_waiver(
         version,
         finding_key="evidence:privacy_review",
         reason="Due in May.",

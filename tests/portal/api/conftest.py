@@ -10,7 +10,7 @@ from django.db import transaction
 from pytest_django import Settings
 
 from governance import auditlog, store
-from governance.actions import evaluations, promotion, reports, signoff
+from governance.actions import evaluations, promotion, reports, submission
 from governance.dossier import collect
 from governance.models import (
     ComplianceReport,
@@ -91,7 +91,7 @@ def scene(
     report = reports.request_report(version, actor=cast.acting(auditor))
     ready = cast.register_version(model_with_go, developer)
     cast.submit_all_evidence(ready, developer=developer)
-    signoff.submit_version(ready, actor=cast.acting(developer))
+    submission.submit_version(ready, actor=cast.acting(developer))
     draft = cast.register_version(model_with_go, developer)
     table = cast.submit(draft, "predictions", by=developer, file=[cast.make_predictions(30)], file_name="w.csv")
     waiting = evaluations.request_evaluation(

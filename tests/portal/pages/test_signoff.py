@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from governance.actions import requirements, signoff
+from governance.actions import requirements, submission
 from governance.dossier import collect
 from governance.models import LogHead, ModelVersion, Release, SignOff, Waiver
 from tests import cast
@@ -110,7 +110,7 @@ def test_wrong_password_signs_nothing_and_keeps_the_rest(ready_version, validato
     )
 
     assert answer.status_code == 403
-    assert "The password is not right. Nothing was signed." in text_of(answer)
+    assert "The password is not right. Nothing was recorded." in text_of(answer)
     assert "I re-ran the evaluation." in text_of(answer)
     assert SignOff.objects.count() == 0
 
@@ -145,7 +145,7 @@ def test_suggested_sentence_of_another_decision_is_not_signed(ready_version, val
 
 
 def test_approval_while_findings_stand_is_refused_with_them(model_with_go, developer, validator) -> None:
-    version = signoff.submit_version(cast.register_version(model_with_go, developer), actor=cast.acting(developer))
+    version = submission.submit_version(cast.register_version(model_with_go, developer), actor=cast.acting(developer))
     client, address = browse(validator), f"/versions/{version.pk}/sign/"
     answer = client.post(address, signature(version))
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from governance import runner
-from governance.actions import catalog, evaluations, lineage, reports, requirements, signoff
+from governance.actions import catalog, evaluations, lineage, reports, requirements, submission
 from governance.dossier import collect
 from governance.models import Evaluation
 from tests import cast
@@ -195,7 +195,7 @@ def test_waive_is_offered_to_compliance_only_and_never_for_sign_offs(
     model_with_go, developer, compliance, auditor
 ) -> None:
     version = cast.register_version(model_with_go, developer)
-    signoff.submit_version(version, actor=cast.acting(developer))
+    submission.submit_version(version, actor=cast.acting(developer))
     address = f"/versions/{version.pk}/"
     page = text_of(browse(compliance).get(address))
 

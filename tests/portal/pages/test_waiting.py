@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from governance.actions import catalog, evaluations, people, promotion, reports, requirements, signoff
+from governance.actions import catalog, evaluations, people, promotion, reports, requirements, submission
 from governance.dossier import collect
 from governance.findings import FindingStatus
 from governance.gate import judge
@@ -89,7 +89,7 @@ def test_contributor_is_not_asked_to_sign(touch, model_with_go, developer, valid
         cast.submit(version, "document", by=validator, file=[b"x"], file_name="x.md")
     if touch == "requirement":
         requirements.write_requirement(version.model, title="T", statement="S", actor=cast.acting(validator))
-    version = signoff.submit_version(version, actor=cast.acting(developer))
+    version = submission.submit_version(version, actor=cast.acting(developer))
 
     assert titles(validator, "Read and sign") == []
     assert_agrees([validator], version)
