@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from governance import auditlog
+from governance.checkpoints import covering_checkpoint, served_note
 from governance.exceptions import IntegrityBroken, InvalidInput, NotSealedYet
 from governance.log_entries import COLUMNS, BrokenEntry, EntryRow, read_body
 from governance.merkle import MerkleError, verify_inclusion
@@ -25,12 +26,13 @@ def receipt_for(index: int, document_digest: str | None = None) -> dict[str, Any
 
     {"format", "entry": {"index", "body"}, "inclusion_proof": [...], "checkpoint": note, "document_digest"}, with bytes
     in base64. ``document_digest`` ("sha256:...") must be one that the entry names; left out, it is the subject's, or
-    absent when the entry names none. The oldest checkpoint that covers the entry is used, so that a receipt never
-    changes. Raises ``NotSealedYet``, ``InvalidInput`` for another document, and ``IntegrityBroken`` when the stored log
-    does not prove what it should.
+    absent when the entry names none. The oldest checkpoint that covers the entry is used, of those that a quorum of
+    witnesses cosigned and whose key was not revoked, so that a receipt does not change without need.
+    Raises ``NotSealedYet``, ``InvalidInput`` for another document, and ``IntegrityBroken`` when the stored log does not
+    prove what it should.
     """
     row = _read_row(index)
-    checkpoint = auditlog.latest_checkpoint(covering=index)
+    checkpoint = covering_checkpoint(index)
     if checkpoint is None:
         raise NotSealedYet(f"Entry {index} is recorded, but the signer has not sealed it yet. Ask again in a moment.")
     try:
@@ -41,7 +43,7 @@ def receipt_for(index: int, document_digest: str | None = None) -> dict[str, Any
         "format": FORMAT,
         "entry": {"index": index, "body": _encode(row.body)},
         "inclusion_proof": [_encode(step) for step in _prove(row, checkpoint)],
-        "checkpoint": checkpoint.note,
+        "checkpoint": served_note(checkpoint),
     }
     digest = _choose_digest(body, document_digest)
     return receipt | ({"document_digest": digest} if digest else {})

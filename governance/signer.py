@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import Error as DatabaseAway
@@ -24,6 +25,7 @@ from governance.log_entries import COLUMNS, BrokenEntry, EntryRow, iterate_batch
 from governance.merkle import Frontier
 from governance.models import AuditLogEntry, Checkpoint, LogHead, Release
 from governance.notes import NoteError, VerifierKey, add_signature, sign_checkpoint
+from governance.revocations import Revoker
 from governance.signer_files import (
     Memory,
     SignerError,
@@ -37,11 +39,15 @@ from governance.signer_files import (
 )
 from governance.signer_keys import KeyRing, is_ordered, publish
 from governance.trust import KEY_ENTRIES, KeyHistoryError, Trust, TrustedKey, follow
+from governance.vouching import Vouching
+from governance.witnesses import read_quorum, read_witnesses
 
 __all__ = ["BrokenEntry", "Signer", "SignerError", "read_alarm", "run", "sign_once"]
 
 logger = logging.getLogger(__name__)
 
+# The entries that let something run.
+PROMOTIONS = frozenset({"version.promoted", "version.promoted_in_emergency", "release.rolled_back"})
 PATROL = 250  # entries hashed again per round: a few milliseconds
 INTERVAL_SECONDS = 0.5
 ALARM_PAUSE_SECONDS = 10.0
@@ -57,6 +63,7 @@ class Signer:
         self.ring = ring
         self.memory = memory
         self.patrolled = 0
+        self.revoker = Revoker()
 
     @classmethod
     def start(cls) -> Signer:
@@ -77,7 +84,12 @@ class Signer:
         """What outsiders need: the log's keys as far as it is signed, or others given, and its witnesses."""
         # The key's name, not the setting: a log keeps the name it was born with.
         origin = VerifierKey.from_text(self.ring.first).name
-        return Trust(origin, tuple(self.memory.keys if keys is None else keys))
+        try:
+            witnesses = tuple(witness.key.to_text() for witness in read_witnesses())
+            quorum = read_quorum(len(witnesses))
+        except ValueError as error:
+            raise SignerError(f"The witnesses are not configured as they should: {error}.") from None
+        return Trust(origin, tuple(self.memory.keys if keys is None else keys), witnesses, quorum)
 
     def run_round(self, *, thorough: bool = False) -> Checkpoint | None:
         """Check, seal what is new, and return the checkpoint made, if any. Raises ``BrokenEntry`` and signs nothing.
@@ -89,6 +101,8 @@ class Signer:
         self.patrol(self.memory.size if thorough else PATROL)
         made = self.seal() if self.is_due() else None
         self.seal_releases()
+        if self.memory.size:
+            self.revoker.renew(self.trust().origin, self.memory.size, self.ring.signing(self.memory.keys))
         return made
 
     def is_due(self) -> bool:
@@ -209,8 +223,9 @@ class Signer:
         if row is None or [bytes(row.leaf)] != signed_leaves(index, index + 1):
             raise BrokenEntry(index, "it is gone, or another one than the entry that was signed")
         body = read_body(row)
-        said = (body["type"], body["subject"]["kind"], body["subject"]["id"], body["data"].get("statement"))
-        if said != ("version.promoted", "release", release.pk, statement_digest(release.statement)):
+        said = (body["subject"]["kind"], body["subject"]["id"], body["data"].get("statement"))
+        promised = ("release", release.pk, statement_digest(release.statement))
+        if body["type"] not in PROMOTIONS or said != promised:
             raise BrokenEntry(index, f"release {release.pk} carries another statement than its promotion recorded")
 
     def _rebuild_leaves(self) -> None:
@@ -258,6 +273,7 @@ def sign_once() -> Checkpoint | None:
             _alarm(error)
             raise
         _end_alarm()
+        Vouching().run_round()
         return made
 
 
@@ -269,7 +285,7 @@ def run(stop: threading.Event, *, interval: float = INTERVAL_SECONDS) -> None:
     lock = _wait_for_lock(stop, None)
     if lock is None:
         return
-    with lock:
+    with lock, _others_asked(stop):
         signer, pause, said_at = None, 0.0, 0.0
         while not stop.wait(pause):
             close_old_connections()
@@ -284,6 +300,19 @@ def run(stop: threading.Event, *, interval: float = INTERVAL_SECONDS) -> None:
                 pause = max(interval, ALARM_PAUSE_SECONDS)
             except (DatabaseAway, OSError) as error:
                 pause = _back_off(pause, interval, error)
+
+
+@contextmanager
+def _others_asked(stop: threading.Event) -> Iterator[None]:
+    """While this runs, witnesses and a time-stamp authority are asked in a thread of their own, where there are any."""
+    try:
+        vouching = Vouching()
+    except ValueError as error:
+        raise SignerError(f"The witnesses are not configured as they should: {error}.") from None
+    thread = threading.Thread(target=vouching.run, args=(stop,), name="vouching", daemon=True)
+    if vouching.is_wanted:
+        thread.start()
+    yield
 
 
 def _back_off(pause: float, interval: float, error: Exception) -> float:

@@ -39,6 +39,11 @@ COUNTERSIGN_ORIGIN = env.str("COUNTERSIGN_ORIGIN", default=f"http://127.0.0.1:{C
 ORIGIN_HOST = urlsplit(COUNTERSIGN_ORIGIN).hostname or "localhost"
 # The first line of every checkpoint. It names the log for ever, so the port is not part of it.
 COUNTERSIGN_LOG_ORIGIN = env.str("COUNTERSIGN_LOG_ORIGIN", default=f"{ORIGIN_HOST}/countersign")
+# Machines of others that cosign checkpoints, "URL VKEY" each, one per line; and how many of them must have.
+COUNTERSIGN_WITNESSES = list(filter(None, map(str.strip, env.str("COUNTERSIGN_WITNESSES", default="").splitlines())))
+COUNTERSIGN_WITNESS_QUORUM = env.int("COUNTERSIGN_WITNESS_QUORUM", default=None)
+# A time-stamp authority (RFC 3161) that is asked for the newest checkpoint once a day.
+COUNTERSIGN_TSA_URL = env.str("COUNTERSIGN_TSA_URL", default="")
 HTTPS = COUNTERSIGN_ORIGIN.startswith("https://")
 ALLOWED_HOSTS = [
     *env.list("COUNTERSIGN_ALLOWED_HOSTS", default=[]),

@@ -6,12 +6,17 @@ import logging
 import signal
 import threading
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 from kombu.exceptions import OperationalError
 
+from governance.actions.log import is_heartbeat_due, record_heartbeat
+from governance.actors import SYSTEM, Actor
+from governance.exceptions import TransitionNotAllowed
+from governance.models import User
 from governance.tasks import Sweep
 
 logger = logging.getLogger(__name__)
@@ -30,6 +35,7 @@ class Command(BaseCommand):
         sweep = Sweep()
         if options["every"] is None:
             sweep.ring()
+            give_sign_of_life()
             return
         told_to_stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -39,6 +45,7 @@ class Command(BaseCommand):
             close_old_connections()
             try:
                 sweep.ring()
+                give_sign_of_life()
                 pause = options["every"]
             except (DatabaseError, OperationalError, OSError) as error:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -48,3 +55,10 @@ class Command(BaseCommand):
                     error,
                     pause,
                 )
+
+
+def give_sign_of_life() -> None:
+    """Append one to the log when nothing else happened for a day, so that it is sealed anew every day."""
+    if is_heartbeat_due():
+        with suppress(TransitionNotAllowed):  # another sweep was first
+            record_heartbeat(actor=Actor(User.objects.system(), SYSTEM))
