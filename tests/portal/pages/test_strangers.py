@@ -30,6 +30,9 @@ DOORS = {
     "log": OPEN,
     "log-verify": OPEN,
     "log-checkpoints": OPEN,
+    "log-exports": OPEN,
+    "log-export-whole": FORBIDDEN,
+    "log-export-project": HIDDEN,
     "log-checkpoint": HIDDEN,  # there is none yet
     "log-checkpoint-note": HIDDEN,
     "log-entry": HIDDEN,
@@ -48,7 +51,7 @@ DOORS = {
     "person-close": FORBIDDEN,
 }
 BY_POST = {"report-new", "log-verify"}
-UNGUARDED = {"sign-in", "sign-out"}
+UNGUARDED = {"sign-in", "sign-out", "verifier"}
 
 
 @pytest.fixture
