@@ -394,7 +394,7 @@ def compare(old: str, new: str, proof: Sequence[str], trusted: Trusted) -> Verdi
         _refuse(f"the checkpoints are of two logs, {first.origin} and {second.origin}")
     if second.size < first.size:
         raise Tampered(f"the log went back from {first.size} to {second.size} entries")
-    _check_consistency(first, second, hashes)
+    check_consistency(first, second, hashes)
     message = f"{second.origin} with {second.size} entries continues the one with {first.size}"
     return Verdict(Outcome.GOOD, message, None, second)
 
@@ -816,7 +816,7 @@ class _Archive:
             what = f"the entries {first} to {size - 1} are not those that the checkpoint of {size} entries signed"
             raise Tampered(what, first)
         if self.sealed is not None:
-            _check_consistency(self.sealed, opened, proof)
+            check_consistency(self.sealed, opened, proof)
         self.sealed = claimed
         self.lacking = lacking
         if not lacking:
@@ -943,7 +943,7 @@ def _check_inclusion(leaf: bytes, index: int, hashes: Sequence[bytes], checkpoin
         raise Tampered(f"entry {index} is not in the log that the checkpoint signs")
 
 
-def _check_consistency(old: Checkpoint, new: Checkpoint, hashes: Sequence[bytes]) -> None:
+def check_consistency(old: Checkpoint, new: Checkpoint, hashes: Sequence[bytes]) -> None:
     """RFC 9162, 2.1.4.2, with the empty tree as C2SP has it: a prefix of everything."""
     if old.size == 0 or old.size == new.size:
         expected = new.root if old.size else _Tree().root()
