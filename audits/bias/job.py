@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 from audits.bias.audit import audit_cells, run_bias_audit
 from audits.bias.record import digest_file, versions
 from audits.counting.cells import Cells
+from audits.counting.group_names import check_groups
 from audits.errors import BadInput
+from audits.json_files import read_json
 from audits.spec import AuditSpec, check_spec
 
 PEEK = 4_096
-MARK = b"countersign/cells/"
 COUNTED_ELSEWHERE = (
     "The rows were counted by the submitter. Everything here was computed from those counts; they themselves could not "
     "be counted again."
@@ -54,19 +54,19 @@ def run_bias_audit_job(
 
 
 def looks_like_cells(path: Path) -> bool:
-    """Tell whether a file begins like a cells document rather than like a table."""
+    """Tell whether a file begins like a JSON document, which a table never does; of such only cells are audited."""
     with path.open("rb") as stream:
         start = stream.read(PEEK)
-    return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" and MARK in start
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
 
 
 def read_cells(path: Path) -> Cells:
     """Read a cells document; BadInput says what is wrong with it."""
     try:
-        with path.open("rb") as stream:
-            return Cells.from_json(json.load(stream))
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"the cells document is not JSON: {error}") from None
+        document = read_json(path)
+    except BadInput as error:
+        raise BadInput(f"the cells document: {error}") from None
+    return Cells.from_json(document)
 
 
 def describe_cells(path: Path, seed: int) -> dict[str, Any]:
@@ -98,6 +98,7 @@ def check_cells(cells: Cells, spec: AuditSpec) -> None:
     for key, (found, wanted) in pairs.items():
         if found != wanted:
             raise BadInput(f"the cells were counted with {found!r}, the specification says {wanted!r}", column=key)
+    check_groups(cells.features, (cell.group for cell in cells.rows))
     if "cluster" in spec.columns and cells.clusters is None:
         raise BadInput(
             "cells documents hold no clusters, and intervals without them would be too narrow; audit the rows, or "

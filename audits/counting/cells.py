@@ -9,13 +9,13 @@ moments per group, and the cells of every cluster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from audits.counting.score_documents import read_scores, write_scores
+from audits.counting.score_documents import write_scores
 from audits.errors import BadInput
-from audits.spec_columns import MISSING_GROUP, TASKS
+from audits.spec_columns import MISSING_GROUP
 
 if TYPE_CHECKING:
     import numpy as np
@@ -226,12 +226,9 @@ class Cells:
     @classmethod
     def from_json(cls, document: object) -> Cells:
         """Read cells written by `to_json` now or formerly; BadInput names what is wrong."""
-        if not isinstance(document, Mapping) or document.get("format") not in (FORMAT, FORMER_FORMAT):
-            raise BadInput(f"not a cells document: format must be {FORMAT!r}", column="format")
-        try:
-            return _read_document(document)
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise BadInput(f"the cells document is damaged: {error}") from None
+        from audits.counting.cells_document import read_document
+
+        return read_document(document)
 
 
 def name_negative(positive_label: str) -> str:
@@ -272,72 +269,6 @@ def _move_classes(part: Cells, classes: tuple[str, ...]) -> list[Cell]:
         return list(part.rows)
     place = [classes.index(name) for name in part.classes] + [NO_LABEL]
     return [replace(cell, label=place[cell.label], prediction=place[cell.prediction]) for cell in part.rows]
-
-
-def _read_document(document: Mapping[str, Any]) -> Cells:
-    """Read a cells document; what is not as written raises ValueError, KeyError or TypeError."""
-    task = document.get("task", "binary")
-    if task not in TASKS:
-        raise ValueError(f"unknown task {task!r:.60}")
-    features = _read_texts(document["sensitive_features"])
-    classes = _read_texts(document.get("classes", []))
-    condition = document.get("condition")
-    if condition is not None and not isinstance(condition, str):
-        raise ValueError("condition must be a text or null")
-    positive_label = str(document["positive_label"])
-    if classes and positive_label and (len(classes) != 2 or classes[1] != positive_label):
-        raise ValueError("classes must be the negative and the positive label")
-    width = len(features) + (condition is not None)
-    highest = 1 if positive_label else len(classes) - 1
-    lowest = 0 if task in ("binary", "multiclass") else NO_LABEL
-    errors = document.get("errors")
-    return Cells(
-        sensitive_features=features,
-        positive_label=positive_label,
-        rows=sum_cells(_read_cell(row, width, lowest, max(highest, lowest)) for row in document["cells"]),
-        weighted=bool(document["weighted"]),
-        rows_read=_read_count(document["rows_read"], 0),
-        rows_missing=_read_count(document["rows_missing"], 0),
-        left_out=tuple(LeftOut(str(part["reason"]), _read_count(part["rows"], 1)) for part in document["left_out"]),
-        task=task,
-        classes=classes,
-        errors=_read_errors(errors) if errors is not None else None,
-        condition=condition,
-        scores=read_scores(document["scores"], width) if document.get("scores") is not None else None,
-    )
-
-
-def _read_errors(document: Any) -> ErrorMoments:
-    from audits.counting.error_moments import ErrorMoments
-
-    return ErrorMoments.from_json(document)
-
-
-def _read_texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise ValueError(f"a list of texts is needed, not {value!r:.60}")
-    if len(set(value)) < len(value):
-        raise ValueError(f"a text is listed twice in {value!r:.60}")
-    return tuple(value)
-
-
-def _read_count(value: Any, lowest: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-        raise ValueError(f"a count must be a whole number above {lowest - 1}")
-    return value
-
-
-def _read_cell(row: Any, width: int, lowest: int, highest: int) -> Cell:
-    """Check one row of a cells document."""
-    group, label, prediction, count, weight, weight_squared = row
-    if not isinstance(group, list) or len(group) != width:
-        raise ValueError(f"a group must list {width} values, not {group!r:.60}")
-    for number in (label, prediction):
-        if isinstance(number, bool) or not isinstance(number, int) or not lowest <= number <= highest:
-            raise ValueError(f"label and prediction must be {lowest} to {highest}")
-    if not (0 <= float(weight) < float("inf") and 0 <= float(weight_squared) < float("inf")):
-        raise ValueError("weights must be finite and not negative")
-    return Cell(tuple(map(str, group)), label, prediction, _read_count(count, 1), float(weight), float(weight_squared))
 
 
 def sum_cells(cells: Iterable[Cell]) -> tuple[Cell, ...]:

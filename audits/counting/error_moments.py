@@ -248,10 +248,10 @@ def _summarise(sums: Mapping[str, float]) -> ErrorSummary:
     if not weight:
         return ErrorSummary({}, {}, 0.0)
     mse = sums["e2"] / weight
-    spread = sums["u2"] / weight
+    spread = _clear(sums["u2"] / weight, sums["mean_true"] ** 2, 1e-24)
     mae, mean_error = sums["a1"] / weight, sums["e1"] / weight
     rmse = math.sqrt(mse)
-    variance_square = max(sums["e4"] / weight - mse * mse, 0.0)
+    variance_square = _clear(sums["e4"] / weight - mse * mse, mse * mse)
     is_constant = sums["min_true"] == sums["max_true"] or spread <= 0
     values = {
         "mean_true": sums["mean_true"],
@@ -265,14 +265,19 @@ def _summarise(sums: Mapping[str, float]) -> ErrorSummary:
     }
     variances = {
         "mean_true": spread,
-        "mean_pred": max(sums["v2"] / weight, 0.0),
-        "mean_error": max(mse - mean_error**2, 0.0),
-        "mae": max(mse - mae * mae, 0.0),
+        "mean_pred": _clear(sums["v2"] / weight, sums["mean_pred"] ** 2, 1e-24),
+        "mean_error": _clear(mse - mean_error**2, mse),
+        "mae": _clear(mse - mae * mae, mse),
         "mse": variance_square,
         "rmse": variance_square / (4 * mse) if mse else 0.0,
         "r2": math.nan if is_constant else _vary_r2(sums, mse, spread),
     }
     return ErrorSummary(values, variances, weight * weight / sums["weight_squared"])
+
+
+def _clear(variance: float, scale: float, share: float = 1e-12) -> float:
+    """Return 0 for a variance that is nothing but rounding, of either sign."""
+    return 0.0 if variance <= share * scale else variance
 
 
 def _vary_r2(sums: Mapping[str, float], mse: float, spread: float) -> float:

@@ -175,7 +175,9 @@ class ScoreCounts:
         low, high = (
             self.score[np.searchsorted(running, part, side="right")] for part in (np.floor(place), np.ceil(place))
         )
-        return np.unique(low + (high - low) * (place - np.floor(place)))
+        edges = np.unique(low + (high - low) * (place - np.floor(place)))
+        # Scores that are all the same make one bin of no width.
+        return edges if len(edges) > 1 else np.repeat(edges, 2)
 
     def summarise(self, places: Sequence[int], binning: Binning | None = None) -> dict[tuple[str, ...], ScoreSummary]:
         """Return a summary for every group of the features at `places`; () is everybody."""
@@ -217,6 +219,14 @@ class ScoreCounts:
         above = np.bincount(code, weights=np.where(self.score > threshold, self.count, 0), minlength=len(names))
         return {name: (int(above[number]), int(whole[number])) for number, name in enumerate(names)}
 
+    def effective_sizes(self, places: Sequence[int]) -> dict[tuple[str, ...], float]:
+        """Return Kish's effective number of rows of every group."""
+        import numpy as np
+
+        names, code = self.encode(places)
+        sums = [np.bincount(code, weights=part, minlength=len(names)) for part in (self.weight, self.weight_squared)]
+        return {name: effective_size(float(sums[0][place]), float(sums[1][place])) for place, name in enumerate(names)}
+
 
 def effective_size(weight: float, weight_squared: float) -> float:
     """Return Kish's effective number of rows; the plain number where all weights are 1."""
@@ -240,7 +250,7 @@ def summarise_groups(
     mean = add(weight * scores.score) / whole
     columns: dict[str, NDArray[Any]] = {
         "mean": mean,
-        "variance": add(weight * (scores.score - mean[code]) ** 2) / whole,
+        "variance": _clear(add(weight * (scores.score - mean[code]) ** 2) / whole, mean),
         "effective": np.where(total > 0, total * total / np.where(total > 0, add(squared), 1.0), 0.0),
     }
     parts: list[BinSums | None] = [None] * len(names)
@@ -273,8 +283,15 @@ def _lose_groups(
     for name, values in (("log_loss", loss), ("brier", error * error), ("bias", error)):
         mean = add(weight * values) / whole
         found[name] = mean
-        found[f"{name}_variance"] = add(weight * (values - mean[code]) ** 2) / whole
+        found[f"{name}_variance"] = _clear(add(weight * (values - mean[code]) ** 2) / whole, mean)
     return found
+
+
+def _clear(variance: NDArray[Any], mean: NDArray[Any]) -> NDArray[Any]:
+    """Return 0 for variances that are nothing but the rounding of a mean of equal numbers."""
+    import numpy as np
+
+    return np.where(variance <= 1e-24 * mean * mean, 0.0, variance)
 
 
 def _bin_groups(

@@ -52,15 +52,33 @@ def test_sensitive_values_may_come_from_another_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"format": "countersign/cells/2"', "the cells document is not JSON"),
-        ('{"format": "countersign/cells/2"}', "the cells document is damaged"),
+        ('{"format": "countersign/cells/2"', "the cells document: not JSON at line 1"),
+        ('{"format": "countersign/cells/2"}', "is damaged: the key 'sensitive_features' is missing"),
         ('{"format": "countersign/cells/9"}', "not a cells document"),
-        ('{"format": "countersign/cells/2", "x": ' + "[" * 200_000, "the cells document is not JSON"),
+        (
+            '{"format": "countersign/cells/2", "x": ' + "[" * 200_000,
+            "the cells document: not usable JSON: it is nested",
+        ),
+        (
+            '{"format": "countersign/cells/2", "rows_read": ' + "9" * 5_000 + "}",
+            "a number has more digits than are read",
+        ),
+        ('{"format": "countersign/cells/2", "format": ""}', "the key 'format' stands twice"),
+        ("{}", "not a cells document: it must be a JSON object whose"),
+        ("[]", "not a cells document: it must be a JSON object whose"),
     ],
 )
 def test_damaged_cells_are_refused(tmp_path: Path, content: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         run(SPEC, evidence=write(tmp_path / "cells", content))
+
+
+def test_look_alike_groups_of_counted_cells_are_refused(tmp_path: Path) -> None:
+    document = reduce_file(write(tmp_path / "rows", ROWS), SPEC).to_json()
+    document["cells"] += [[["a\u200b"], *cell[1:]] for cell in document["cells"] if cell[0] == ["a"]]
+    document["rows_read"] += 40
+    with pytest.raises(BadInput, match=r"'a' and 'a\\u200b' read alike"):
+        run(SPEC, evidence=write(tmp_path / "cells", json.dumps(document)))
 
 
 def test_cells_of_another_audit_are_refused(tmp_path: Path) -> None:

@@ -127,19 +127,60 @@ def test_an_auditor_recomputes_the_audit_from_the_cells_alone() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"format": "other"}, "format must be"),
+        ({"format": "other"}, "not a cells document"),
         ({"cells": [[["a"], 1, 1, 0, 0.0, 0.0]]}, "a count must be"),
         ({"cells": [[["a", "b"], 1, 1, 1, 1.0, 1.0]]}, "a group must list 1 values"),
         ({"cells": [[["a"], 2, 1, 1, 1.0, 1.0]]}, "must be 0 to 1"),
         ({"cells": [[["a"], 1, 1, 1, float("nan"), 1.0]]}, "weights must be finite"),
-        ({"cells": [[["a"], 1, 1]]}, "damaged"),
-        ({"cells": None}, "damaged"),
+        ({"cells": [[["a"], 1, 1]]}, "must list group, label"),
+        ({"cells": None}, "cells must be a list"),
+        ({"cells": []}, "0 rows are in the cells"),
+        ({"cells": [[["\ud800"], 1, 1, 1, 1.0, 1.0]]}, "a character that is no text"),
+        ({"cells": [[["a"], 1, 1, 2**63, 2.0**63, 2.0**63]]}, "from 1 to 9,007,199,254,740,991"),
+        ({"cells": [[["a"], 1, y, 2**52, 2.0**52, 2.0**52] for y in (0, 1)], "rows_read": 7}, "more than 9,007,199"),
+        ({"cells": [[["a"], 1, 1, 6, 6.0, 6.0]] * 2}, "the same combination as one before it"),
+        ({"cells": [[["a"], 1, 1, 6, 6.0, 1e-9]]}, "must equal the count of 6"),
+        ({"cells": [[["a"], 1, 1, 6, 9.0, 6.0]]}, "must equal the count of 6"),
+        ({"rows_read": 3}, "rows_read is 3, but 6 rows are in the cells and 0 left out"),
+        ({"rows_read": 10**6}, "rows_read is 1,000,000, but 6 rows"),
+        ({"rows_read": 10**4000}, "a count must be a whole number"),
+        ({"rows_missing": 7}, "rows_missing is above"),
+        ({"left_out": "x"}, 'list of objects with "reason" and "rows"'),
+        ({"left_out": [{"reason": "lost"}]}, 'object with "reason" and "rows"'),
+        ({"weighted": 1}, "weighted must be true or false"),
+        ({"positive_label": 1}, "positive_label must be a text"),
+        ({"sensitive_features": ["a", "a"]}, "listed twice"),
     ],
 )
 def test_from_json_refuses_damaged_documents(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     document = {**reduce_text(tmp_path, SIX_ROWS).to_json(), **change}
     with pytest.raises(BadInput, match=words):
         Cells.from_json(document)
+
+
+@pytest.mark.parametrize(
+    ("count", "weight", "squared"),
+    [
+        (8, 8.0, 1e-9),  # an effective number of rows in the milliards
+        (8, 8.0, 7.9),
+        (8, 8.0, 65.0),  # more than all the weight on one row
+        (8, 0.0, 1.0),
+        (8, 8.0, 0.0),
+    ],
+)
+def test_weights_that_no_rows_can_have_are_refused(count: int, weight: float, squared: float) -> None:
+    def document(weight: float, squared: float) -> dict[str, Any]:
+        other = Cell(("b",), 0, 0, 1, 1.0, 1.0)
+        rows = (Cell(("a",), 1, 1, count, weight, squared), other)
+        return Cells(("g",), "1", rows, weighted=True, rows_read=count + 1).to_json()
+
+    with pytest.raises(BadInput, match=r"no 8 rows have weights|must both be 0"):
+        Cells.from_json(document(weight, squared))
+    for honest in ((8.0, 8.0), (8.0, 64.0), (0.8, 0.1), (0.0, 0.0)):
+        assert Cells.from_json(document(*honest)).rows[0].weight == honest[0]
+    other = Cell(("b",), 0, 0, 1, 0.0, 0.0)
+    with pytest.raises(BadInput, match="all weights are zero"):
+        Cells.from_json(Cells(("g",), "1", (other,), weighted=True, rows_read=1).to_json())
 
 
 def test_missing_values_are_left_out_or_a_group(tmp_path: Path) -> None:
@@ -195,6 +236,9 @@ def test_parts_agree_on_their_labels_or_are_refused(tmp_path: Path) -> None:
         ({"rows": [[0, 0, float("nan"), 1, 1.0, 1.0]]}, "must be finite"),
         ({"rows": [[0, 0, 0.5, 1.5, 1.0, 1.0]]}, "must be whole numbers"),
         ({"rows": [[0, 0, 0.5, 1]]}, "damaged"),
+        ({"rows": []}, "not those of the rows in the cells"),
+        ({"rows": [[0, 0, 0.5, 5, 5.0, 5.0]]}, "not those of the rows in the cells"),
+        ({"rows": [[0, 0, 0.5, 5, 5.0, 1e-6]]}, "must equal the count of 5"),
     ],
 )
 def test_scores_of_a_damaged_document_are_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
