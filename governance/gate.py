@@ -73,6 +73,40 @@ def judge(dossier: Dossier) -> GateDecision:
     )
 
 
+def judge_again(dossier: Dossier, environment: str) -> GateDecision:
+    """Judge what may have changed about a release that was once allowed: signatures, waivers, recalls, records.
+
+    What was measured for it was judged then; its evidence is the same by digest.
+    """
+    return GateDecision(
+        dossier_digest=dossier.digest,
+        policy_digest=dossier.policy.digest,
+        environment=environment,
+        judged_at=dossier.as_of,
+        findings=(
+            *_judge_recalls(dossier),
+            *_judge_expiry(dossier),
+            *_judge_records(dossier),
+            *_judge_solo_mode(dossier),
+            *judge_sign_offs(dossier),
+        ),
+    )
+
+
+def _judge_expiry(dossier: Dossier) -> list[Finding]:
+    return [
+        Finding(
+            f"waiver:{waiver.id}",
+            Area.RECORDS,
+            _("Waiver of %(finding)s") % {"finding": waiver.finding_key},
+            FindingStatus.STALE,
+            _("It ran out on %(day)s.") % {"day": waiver.expires_at[:10]},
+        )
+        for waiver in dossier.waivers
+        if datetime.fromisoformat(waiver.expires_at) <= dossier.as_of
+    ]
+
+
 def _judge_records(dossier: Dossier) -> list[Finding]:
     """What stands in a table without the log opens nothing, and no waiver reaches it."""
     if not dossier.unrecorded:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from governance.dossier import Dossier
-from governance.models import APPROVALS
+from governance.votes import counting_approvals
 
 
 def lasts_until(dossier: Dossier) -> datetime:
-    """The first moment at which an approval, a waiver or a condition of this dossier runs out.
+    """The first moment at which something that a release stands on runs out.
 
-    The policy's number of days from now bounds it, so that there always is an end.
+    That is a waiver's end, the day on which an open condition is due, and at the latest the policy's days of validity
+    for evidence from now on.
     """
-    validity = timedelta(days=dossier.policy.sign_off_days)
-    ends = [dossier.as_of + validity]
-    ends += [item.signed_at + validity for item in dossier.sign_offs if item.is_current and item.decision in APPROVALS]
+    ends = [dossier.as_of + timedelta(days=dossier.policy.evidence_days)]
     ends += [datetime.fromisoformat(waiver.expires_at) for waiver in dossier.waivers]
-    return max(min(ends), dossier.as_of)
+    ends += [
+        condition.due_at
+        for vote in counting_approvals(dossier)
+        for condition in vote.conditions
+        if condition.fulfilled_at is None
+    ]
+    return min(end for end in ends if end > dossier.as_of)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from governance.dossier import Dossier
-from governance.dossier_items import SignOffItem
+from governance.dossier_items import SignOffItem, WaiverItem
 from governance.dossier_signing import read_condition
-from governance.models import APPROVALS, REFUSALS, Condition, SignOff
+from governance.models import APPROVALS, REFUSALS, Condition, DossierSnapshot, SignOff
 from governance.policy import SignOffStep
 
 
@@ -78,6 +79,23 @@ def cast_vote(dossier: Dossier, row: SignOff, conditions: Sequence[Condition]) -
         conditions=tuple(read_condition(item) for item in conditions),
     )
     return replace(dossier, sign_offs=(*dossier.sign_offs, vote))
+
+
+def as_signed(dossier: Dossier, snapshot: DossierSnapshot) -> Dossier:
+    """The reading of a version with the votes that were cast on an earlier dossier of it, and under that digest.
+
+    For going back to what was released: what was changed since does not take the old signatures away, and what was
+    waived then has its end then.
+    """
+    votes = tuple(
+        replace(item, is_current=item.dossier_digest == snapshot.digest, changed=()) for item in dossier.sign_offs
+    )
+    waivers = tuple(WaiverItem(**item) for item in json.loads(snapshot.document)["waivers"])
+    signed = replace(dossier, sign_offs=votes, waivers=waivers)
+    # The digest is that of the text which was signed, and is not computed from what is recorded today.
+    object.__setattr__(signed, "digest", snapshot.digest)
+    object.__setattr__(signed, "document", json.loads(snapshot.document))
+    return signed
 
 
 def is_independent(item: SignOffItem, dossier: Dossier) -> bool:

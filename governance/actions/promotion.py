@@ -1,123 +1,152 @@
-"""Promotion into an environment, and retirement."""
+"""Promotion into an environment, rollback to the former release, and retirement."""
 
 from __future__ import annotations
 
 from django.db import transaction
 
-from governance import attestations, auditlog, store
+from governance import auditlog, releasing
+from governance.actions.refusals import record_refusal
 from governance.actors import Actor
 from governance.amendment import about_model, about_version, move
-from governance.auditlog import Subject
-from governance.dossier import Dossier, collect, keep
-from governance.exceptions import GateClosed, InvalidInput, NotPermitted, StaleReading
-from governance.gate import GateDecision, judge
+from governance.dossier import Dossier, collect
+from governance.exceptions import (
+    GateClosed,
+    InvalidInput,
+    NotPermitted,
+    ReauthenticationFailed,
+    StaleReading,
+    TransitionNotAllowed,
+)
+from governance.gate import judge, judge_again
 from governance.lifecycle import next_state
-from governance.models import ModelVersion, RegisteredModel, Release
+from governance.models import ModelVersion, RegisteredModel, Release, ReleaseKind
 from governance.permissions import authorise, duties_are_separate
-from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.text import clean_text
 from governance.validity import lasts_until
+from governance.votes import as_signed
 
 
+@record_refusal("promotion.refused")
 @transaction.atomic
-def promote(
-    version: ModelVersion, *, environment: str, dossier_digest: str, password: str | Proof, actor: Actor
-) -> Release:
+def promote(version: ModelVersion, *, environment: str, dossier_digest: str, password: str, actor: Actor) -> Release:
     """Release a version into an environment. Everything is read, hashed and judged again inside this transaction.
 
     The former release of the model there ends in the same step. Raises ``GateClosed`` with all findings.
     """
     authorise(actor, "promote", version.model.project)
-    model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
-    version = ModelVersion.objects.select_for_update(of=("self",)).select_related("model__project").get(pk=version.pk)
+    _model, version = releasing.lock(version)
     next_state("promote", version.state)
-    proved = reauthenticate(actor.user, password, challenge=challenge_for("promote", dossier_digest))
+    if not actor.user.check_password(password):
+        raise ReauthenticationFailed("The password is not right. Nothing was promoted.", field="password")
     dossier = collect(version)
-    decision = _judge_for_promotion(dossier, environment, dossier_digest, actor)
-    expires_at = lasts_until(dossier)
-    moved = _end_former(model, environment, f"Superseded by version {version.number}.", dossier)
-    moved |= move(version, "promote")
-    release = Release.objects.create(
-        model=model,
-        version=version,
-        environment=environment,
-        dossier=keep(dossier),
-        promoted_by=actor.user,
-        started_at=dossier.as_of,
-        expires_at=expires_at,
-        statement=attestations.statement(
-            dossier,
-            decision,
-            kind="regular",
-            not_before=dossier.as_of,
-            expires_at=expires_at,
-            solo_mode=False,
-            conditions=(),
-        ),
-    )
-    entry = auditlog.append(
-        "version.promoted",
+    _check_environment(dossier, environment, version)
+    check_reading(dossier, dossier_digest, actor)
+    releasing.check_records(dossier)
+    decision = judge(dossier)
+    if not decision.is_open:
+        raise GateClosed("The gate is closed.", decision.closing)
+    return releasing.release(
+        version,
+        dossier,
+        decision,
+        kind=ReleaseKind.REGULAR,
+        expires_at=lasts_until(dossier),
+        verb="promote",
         actor=actor,
-        subject=Subject("release", release.pk, str(release), dossier.digest),
-        project=model.project,
-        related=[about_version(version), about_model(model)],
-        data={
-            "environment": environment,
-            "dossier": dossier.digest,
-            "authentication": proved,
-            "policy": decision.policy_digest,
-            "statement": attestations.statement_digest(release.statement),
-            "states": moved,
-        },
     )
-    auditlog.stamp(release, entry)
-    return release
 
 
-def _judge_for_promotion(dossier: Dossier, environment: str, seen: str, actor: Actor) -> GateDecision:
-    if environment != dossier.policy.environment:
+def _check_environment(dossier: Dossier, environment: str, version: ModelVersion) -> None:
+    """The policy speaks of one environment, and may ask for others before it."""
+    policy = dossier.policy
+    if environment != policy.environment:
         raise InvalidInput(
-            f"The policy of this tier speaks of “{dossier.policy.environment}”, not of “{environment}”.",
-            field="environment",
+            f"This version was reviewed for “{policy.environment}”, not for “{environment}”.", field="environment"
         )
+    been = set(Release.objects.filter(version=version).values_list("environment", flat=True))
+    for earlier in policy.after:
+        if earlier not in been:
+            raise TransitionNotAllowed(
+                f"The policy wants this version released into “{earlier}” before “{environment}”."
+            )
+
+
+def check_reading(dossier: Dossier, seen: str, actor: Actor) -> None:
+    """Refuse who saw another dossier, and who contributed to this one."""
     if seen != dossier.digest:
         raise StaleReading(
             "The dossier changed after you opened it. Read what changed first.",
             code="dossier_changed",
             field="dossier_digest",
         )
-    if not duties_are_separate(actor.user, dossier.contributor_person_keys):
+    if not dossier.solo_mode and not duties_are_separate(actor.user, dossier.contributor_person_keys):
         raise NotPermitted(
             "You contributed to this dossier, so somebody else must promote it.", code="duties_not_separate"
         )
-    for item in dossier.evidence:
-        if item.size is not None:
-            store.check(item.digest)
-    decision = judge(dossier)
+
+
+@record_refusal("rollback.refused")
+@transaction.atomic
+def roll_back(release: Release, *, reason: str, password: str, actor: Actor) -> Release:
+    """Put the release that ran before ``release`` back into its environment, as one action with its own entry.
+
+    No new review is needed while the sign-offs on the former dossier are valid; its evidence is hashed again, and what
+    was recalled, refused, taken away for cause or has run out since refuses it.
+    """
+    project = release.model.project
+    authorise(actor, "roll_back", project)
+    RegisteredModel.objects.select_for_update().get(pk=release.model_id)
+    release = (
+        Release.objects.select_for_update(of=("self",)).select_related("version__model__project").get(pk=release.pk)
+    )
+    if release.ended_at is not None:
+        raise TransitionNotAllowed("This release has ended. Roll back what runs now.", code="release_ended")
+    reason = clean_text(reason, "reason", required=True, limit=2_000)
+    if not actor.user.check_password(password):
+        raise ReauthenticationFailed("The password is not right. Nothing was rolled back.", field="password")
+    former = find_former(release)
+    _model, version = releasing.lock(former.version)
+    next_state("roll_back", version.state)
+    dossier = as_signed(collect(version), former.dossier)
+    check_reading(dossier, former.dossier_id, actor)
+    releasing.check_records(dossier)
+    decision = judge_again(dossier, former.environment)
     if not decision.is_open:
-        raise GateClosed("The gate is closed.", decision.closing)
-    return decision
+        raise GateClosed("What was signed for the former release does not hold any more.", decision.closing)
+    return releasing.release(
+        version,
+        dossier,
+        decision,
+        kind=ReleaseKind.ROLLBACK,
+        expires_at=min(lasts_until(dossier), former.expires_at),
+        verb="roll_back",
+        reason=reason,
+        data={"restores": former.pk, "ends": release.pk},
+        actor=actor,
+    )
 
 
-def _end_former(model: RegisteredModel, environment: str, why: str, dossier: Dossier) -> dict[str, str]:
-    """End what runs in the environment now. One live release per model and environment is a database constraint."""
-    moved: dict[str, str] = {}
-    for former in Release.objects.select_for_update().filter(model=model, environment=environment, ended_at=None):
-        former.ended_at = dossier.as_of
-        former.end_reason = why
-        former.save(update_fields=["ended_at", "end_reason"])
-        still_live = Release.objects.live().filter(version=former.version_id).exists()
-        if not still_live:
-            moved |= move(ModelVersion.objects.select_for_update().get(pk=former.version_id), "retire")
-    return moved
+def find_former(release: Release) -> Release:
+    """The newest release of another version that ran in this environment before, and was not an emergency."""
+    earlier = Release.objects.filter(
+        model=release.model_id, environment=release.environment, started_at__lt=release.started_at
+    ).exclude(version=release.version_id)
+    former = (
+        earlier.exclude(kind=ReleaseKind.EMERGENCY)
+        .select_related("version__model__project", "dossier")
+        .order_by("-started_at", "-pk")
+        .first()
+    )
+    if former is None:
+        raise TransitionNotAllowed("There is no former release to go back to.", code="no_former_release")
+    return former
 
 
 @transaction.atomic
 def retire_version(version: ModelVersion, *, reason: str, actor: Actor) -> ModelVersion:
     """Take a version out of use: its releases end now. A draft that will not be finished is retired as well."""
     authorise(actor, "retire", version.model.project)
-    RegisteredModel.objects.select_for_update().get(pk=version.model_id)
-    version = ModelVersion.objects.select_for_update(of=("self",)).select_related("model__project").get(pk=version.pk)
+    _model, version = releasing.lock(version)
     moved = move(version, "retire")
     reason = clean_text(reason, "reason", required=True, limit=2_000)
     ended = Release.objects.select_for_update().filter(version=version, ended_at=None)

@@ -1,0 +1,99 @@
+"""Releases that end by the clock, and the follow-ups that a person has to close."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from governance import auditlog, releasing
+from governance.actors import SYSTEM, Actor
+from governance.amendment import about_model, about_version
+from governance.auditlog import Subject
+from governance.exceptions import Duplicate, NotPermitted, TransitionNotAllowed
+from governance.lifecycle import State
+from governance.models import Condition, FollowUp, FollowUpKind, RegisteredModel, Release, ReleaseKind, User
+from governance.permissions import authorise
+from governance.text import clean_text
+
+
+def withdraw_expired_releases() -> int:
+    """End every release whose time is up, one transaction each; return how many ended. The sweep asks.
+
+    Nothing hangs on its being asked in time: the gate's answer and the attestation know the end by themselves.
+    """
+    now = auditlog.database_now()
+    due = list(Release.objects.live().filter(expires_at__lte=now).order_by("pk"))
+    actor = Actor(User.objects.system(), SYSTEM) if due else None
+    for release in due:
+        if actor is not None:
+            withdraw_expired_release(release, actor=actor)
+    return len(due)
+
+
+@transaction.atomic
+def withdraw_expired_release(release: Release, *, actor: Actor) -> Release:
+    """End a release whose time is up and open a follow-up. The version goes back to review."""
+    if actor.authentication != SYSTEM:
+        raise NotPermitted("Only the clock withdraws an expired release. A person retires the version.")
+    RegisteredModel.objects.select_for_update().get(pk=release.model_id)
+    locked = Release.objects.select_for_update(of=("self",)).select_related("version__model__project")
+    release = locked.get(pk=release.pk)
+    now = auditlog.database_now()
+    if release.ended_at is not None or release.expires_at > now:
+        raise TransitionNotAllowed("This release has ended already, or its time is not up.")
+    kind, why = _find_reason(release)
+    moved = releasing.end_release(release, why, now, verbs={State.RELEASED: "withdraw", State.EMERGENCY: "withdraw"})
+    follow_up = FollowUp.objects.create(
+        version=release.version, release=release, kind=kind, text=why[:500], opened_at=now
+    )
+    auditlog.append(
+        "release.withdrawn",
+        actor=actor,
+        subject=Subject("release", release.pk, str(release), release.dossier_id),
+        project=release.model.project,
+        related=[about_version(release.version), about_model(release.model)],
+        data={"environment": release.environment, "follow_up": follow_up.pk, "kind": kind, "states": moved},
+        reason=why,
+    )
+    return release
+
+
+def _find_reason(release: Release) -> tuple[str, str]:
+    """(kind of follow-up, what happened in words)."""
+    if release.kind == ReleaseKind.EMERGENCY:
+        return FollowUpKind.EMERGENCY, "The emergency release was over and nobody had promoted the version regularly."
+    overdue = Condition.objects.filter(
+        sign_off__dossier=release.dossier_id, fulfilled_at=None, due_at__lte=release.expires_at
+    ).select_related("owner")
+    first = overdue.order_by("due_at").first()
+    if first is not None:
+        return (
+            FollowUpKind.CONDITION_OVERDUE,
+            f"{first.owner.get_full_name()} did not fulfil the condition “{first.text}” in time.",
+        )
+    return FollowUpKind.EXPIRED, "A waiver or the validity of the evidence that this release stood on ran out."
+
+
+@transaction.atomic
+def close_follow_up(follow_up: FollowUp, *, reason: str, actor: Actor) -> FollowUp:
+    """Say what was done about it. Not for whoever promoted the release it is about."""
+    project = follow_up.version.model.project
+    authorise(actor, "close_follow_up", project)
+    locked = FollowUp.objects.select_for_update(of=("self",)).select_related("release__promoted_by", "version__model")
+    follow_up = locked.get(pk=follow_up.pk)
+    reason = clean_text(reason, "reason", required=True, limit=2_000)
+    if follow_up.closed_at is not None:
+        raise Duplicate("This finding is closed already.")
+    if follow_up.release.promoted_by.person_key == actor.user.person_key:
+        raise NotPermitted("You released this, so somebody else must close the finding.", code="duties_not_separate")
+    follow_up.closed_by, follow_up.closed_at = actor.user, auditlog.database_now()
+    follow_up.closing_reason = reason
+    follow_up.save(update_fields=["closed_by", "closed_at", "closing_reason"])
+    auditlog.append(
+        "follow_up.closed",
+        actor=actor,
+        subject=Subject("follow_up", follow_up.pk, follow_up.text[:200]),
+        project=project,
+        related=[about_version(follow_up.version), about_model(follow_up.version.model)],
+        reason=reason,
+    )
+    return follow_up

@@ -1,0 +1,131 @@
+"""What every way into an environment has in common: records checked, the former release ended, one row, one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from governance import attestations, auditlog, sealing, store
+from governance.actors import Actor
+from governance.amendment import about_model, about_version, move
+from governance.auditlog import Subject
+from governance.dossier import Dossier, keep
+from governance.dossier_items import instant
+from governance.exceptions import NotSealedYet
+from governance.gate import GateDecision
+from governance.lifecycle import State
+from governance.models import ModelVersion, RegisteredModel, Release, ReleaseKind
+from governance.votes import counting_approvals
+
+ENTRY_TYPES = {
+    ReleaseKind.REGULAR: "version.promoted",
+    ReleaseKind.EMERGENCY: "version.promoted_in_emergency",
+    ReleaseKind.ROLLBACK: "release.rolled_back",
+}
+SIGNER_PATIENCE = timedelta(minutes=1)
+
+
+def lock(version: ModelVersion) -> tuple[RegisteredModel, ModelVersion]:
+    """Lock the model, then the version: every way into an environment does, so two at once wait for each other."""
+    model = RegisteredModel.objects.select_for_update(of=("self",)).select_related("project").get(pk=version.model_id)
+    locked = ModelVersion.objects.select_for_update(of=("self",)).select_related("model__project").get(pk=version.pk)
+    return model, locked
+
+
+def check_records(dossier: Dossier) -> None:
+    """Hash every evidence file again, and see that the log's seals hold. Raises what is wrong; nothing is released."""
+    for item in dossier.evidence:
+        if item.size is not None:
+            store.check(item.digest)
+    if sealing.is_behind(SIGNER_PATIENCE):
+        raise NotSealedYet(
+            "The log is not sealed: its signer is behind or has raised an alarm. Nothing is released until it is. "
+            "An operator must run: manage.py verify_log"
+        )
+
+
+def release(
+    version: ModelVersion,
+    dossier: Dossier,
+    decision: GateDecision,
+    *,
+    kind: str,
+    expires_at: datetime,
+    verb: str,
+    reason: str = "",
+    data: dict[str, Any] | None = None,
+    actor: Actor,
+) -> Release:
+    """End what runs in the environment, start the new release, log and attest it: one step of one transaction."""
+    model, environment = version.model, decision.environment
+    moved = _end_former(version, environment, dossier.as_of) | move(version, verb)
+    statement = attestations.statement(
+        dossier,
+        decision,
+        kind=kind,
+        not_before=dossier.as_of,
+        expires_at=expires_at,
+        solo_mode=dossier.solo_mode,
+        conditions=list(_tell_conditions(dossier)),
+    )
+    made = Release.objects.create(
+        model=model,
+        version=version,
+        environment=environment,
+        kind=kind,
+        dossier=keep(dossier),
+        promoted_by=actor.user,
+        started_at=dossier.as_of,
+        expires_at=expires_at,
+        statement=statement,
+    )
+    entry = auditlog.append(
+        ENTRY_TYPES[ReleaseKind(kind)],
+        actor=actor,
+        subject=Subject("release", made.pk, str(made), dossier.digest),
+        project=model.project,
+        related=[about_version(version), about_model(model)],
+        data={
+            "environment": environment,
+            "dossier": dossier.digest,
+            "policy": decision.policy_digest,
+            "statement": attestations.statement_digest(statement),
+            "expires_at": instant(expires_at),
+            "states": moved,
+            **(data or {}),
+        },
+        reason=reason,
+    )
+    auditlog.stamp(made, entry)
+    return made
+
+
+def _tell_conditions(dossier: Dossier) -> Iterable[dict[str, str]]:
+    for vote in counting_approvals(dossier):
+        for item in vote.conditions:
+            state = "open" if item.fulfilled_at is None else "fulfilled"
+            yield {"text": item.text, "owner": item.owner, "dueAt": instant(item.due_at), "state": state}
+
+
+def _end_former(version: ModelVersion, environment: str, at: datetime) -> dict[str, str]:
+    """End what runs in the environment now. One live release per model and environment is a database constraint."""
+    moved: dict[str, str] = {}
+    live = Release.objects.select_for_update().filter(model=version.model_id, environment=environment, ended_at=None)
+    for former in live:
+        # An emergency release of the same version gives way to its regular one, and the version moves only once.
+        is_same = former.version_id == version.pk
+        verbs = {} if is_same else {State.RELEASED: "retire", State.EMERGENCY: "withdraw"}
+        moved |= end_release(former, f"Superseded by version {version.number}.", at, verbs=verbs)
+    return moved
+
+
+def end_release(former: Release, why: str, at: datetime, *, verbs: dict[State, str]) -> dict[str, str]:
+    """End a release; its version moves by ``verbs`` once it runs nowhere, unless it is under review again."""
+    former.ended_at, former.end_reason = at, why[:300]
+    former.save(update_fields=["ended_at", "end_reason"])
+    if Release.objects.live().filter(version=former.version_id).exists():
+        return {}
+    version = ModelVersion.objects.select_for_update().get(pk=former.version_id)
+    verb = verbs.get(State(version.state))
+    return move(version, verb) if verb else {}
