@@ -1,4 +1,4 @@
-"""The command line: ``countersign login, whoami, submit, audit, stress, record, reproduce, gate, report, verify``.
+"""The command line: ``countersign login, submit, audit, stress, record, reproduce, gate, report, verify, witness ...``.
 
 Exit codes: 0 yes or done, 1 no (the gate is closed, a document was tampered with), 2 it could not be told.
 """
@@ -39,6 +39,7 @@ from countersign.terminal import (
     version_option,
 )
 from countersign.types import Gate, Version
+from countersign.witness_commands import witness
 
 SCOPES = ("read", "submit", "report")
 TOKEN_DAYS = 30
@@ -292,6 +293,7 @@ def fetch_key(url: str | None) -> str:
 main.add_command(record)
 main.add_command(reproduce_command)
 main.add_command(stress)
+main.add_command(witness)
 
 if __name__ == "__main__":
     main()
