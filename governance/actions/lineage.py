@@ -5,14 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from governance import auditlog
 from governance.actors import Actor
-from governance.amendment import about_dataset_version, about_source, lock_and_amend, version_and_model
+from governance.amendment import (
+    about_dataset_version,
+    about_source,
+    about_version,
+    lock_and_amend,
+    move,
+    version_and_model,
+)
 from governance.auditlog import Subject
 from governance.exceptions import Duplicate, InvalidInput
-from governance.models import Dataset, DatasetRole, DatasetUse, DatasetVersion, Derivation, ModelVersion, Project
+from governance.lifecycle import State
+from governance.models import (
+    Dataset,
+    DatasetRole,
+    DatasetUse,
+    DatasetVersion,
+    Derivation,
+    ModelVersion,
+    Project,
+    RegisteredModel,
+)
 from governance.models.lineage import PersonalData
 from governance.permissions import authorise
 from governance.text import clean_digest, clean_name, clean_text
@@ -154,3 +171,55 @@ def declare_dataset_use(
         data={"role": role, "dataset_version": dataset_version.pk, "digest": dataset_version.digest, "states": moved},
     )
     return use
+
+
+@transaction.atomic
+def recall_dataset_version(dataset_version: DatasetVersion, *, reason: str, actor: Actor) -> DatasetVersion:
+    """Say that data must not be relied on any more. It reaches every dossier that uses it, directly or through what was
+    derived from it, and no other: approvals there are taken back, and releases on it show it."""
+    project = dataset_version.dataset.project
+    authorise(actor, "recall_dataset_version", project)
+    reason = clean_text(reason, "reason", required=True, limit=2_000)
+    affected = _find_users(dataset_version)
+    models = affected.values_list("model_id", flat=True)
+    list(RegisteredModel.objects.select_for_update().filter(pk__in=set(models)).order_by("pk"))
+    moved: dict[str, str] = {}
+    open_states = (State.DRAFT, State.IN_REVIEW, State.APPROVED, State.EMERGENCY)
+    for version in affected.select_for_update().filter(state__in=open_states).order_by("pk"):
+        moved |= move(version, "amend")
+    dataset_version = (
+        DatasetVersion.objects.select_for_update(of=("self",)).select_related("dataset").get(pk=dataset_version.pk)
+    )
+    if dataset_version.recalled_at is not None:
+        raise Duplicate("This dataset version is recalled already.")
+    dataset_version.recalled_at, dataset_version.recalled_by = auditlog.database_now(), actor.user
+    dataset_version.recall_reason = reason
+    dataset_version.save(update_fields=["recalled_at", "recalled_by", "recall_reason"])
+    auditlog.append(
+        "dataset_version.recalled",
+        actor=actor,
+        subject=about_dataset_version(dataset_version),
+        project=project,
+        related=[about_version(version) for version in affected.select_related("model").order_by("pk")],
+        data={"states": moved},
+        reason=reason,
+    )
+    return dataset_version
+
+
+def _find_users(dataset_version: DatasetVersion) -> QuerySet[ModelVersion]:
+    """Every model version that uses this data or something derived from it, however far."""
+    sources: dict[int, list[int]] = {}
+    project = dataset_version.dataset.project_id
+    for derived, source in Derivation.objects.filter(source__dataset__project=project).values_list(
+        "derived_id", "source_id"
+    ):
+        sources.setdefault(source, []).append(derived)
+    reached, queue = set(), [dataset_version.pk]
+    while queue:
+        current = queue.pop()
+        if current not in reached:
+            reached.add(current)
+            queue += sources.get(current, [])
+    uses = DatasetUse.objects.filter(dataset_version__in=reached)
+    return ModelVersion.objects.filter(pk__in=uses.values("version_id"))

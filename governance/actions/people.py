@@ -20,6 +20,7 @@ from governance.permissions import SCOPES, authorise, roles_of
 from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.requirement_template import built_in_text, parse_template
 from governance.revision import check_revision
+from governance.same_person import fold_email
 from governance.text import clean_name, clean_text
 from governance.token_secret import digest_secret
 
@@ -68,12 +69,15 @@ def _open_account(username: str, full_name: str, email: str, password: str, admi
         raise Duplicate(f"The login “{username}” is or was in use; logins are never given twice.", field="username")
     if User.objects.filter(email__iexact=email).exists():
         raise Duplicate("There is an account for this e-mail already.", field="email")
+    twin = _find_same_person(email)
     user = User(
         username=username,
         full_name=clean_name(full_name, "full_name", limit=200),
         email=email,
         is_organisation_administrator=administers,
     )
+    if twin is not None:
+        user.person_key = twin.person_key  # two logins of one human: duties are separated by person
     _set_password(user, password, field="password")
     try:
         with transaction.atomic():
@@ -81,6 +85,15 @@ def _open_account(username: str, full_name: str, email: str, password: str, admi
     except IntegrityError:
         raise Duplicate(f"The login “{username}” was given this moment.", field="username") from None
     return user
+
+
+def _find_same_person(email: str) -> User | None:
+    """An account whose address reaches the same mailbox, or only looks like another one."""
+    folded = fold_email(email)
+    for user in User.objects.filter(is_system=False).exclude(email="").order_by("pk").only("email", "person_key"):
+        if fold_email(user.email) == folded:
+            return user
+    return None
 
 
 def _set_password(user: User, password: str, *, field: str) -> None:
@@ -112,7 +125,10 @@ def _log_opening(user: User, actor: Actor) -> None:
         actor=actor,
         subject=_about(user),
         project=None,
-        data={"organisation_administrator": user.is_organisation_administrator},
+        data={
+            "organisation_administrator": user.is_organisation_administrator,
+            "person": user.person_key,
+        },
     )
 
 
@@ -182,22 +198,26 @@ def grant_role(project: Project, *, user: User, role: str, actor: Actor) -> Memb
 
 
 @transaction.atomic
-def end_role(membership: Membership, *, reason: str = "", actor: Actor) -> Membership:
-    """Take a role back. The row stays, with its end."""
+def end_role(membership: Membership, *, reason: str = "", for_cause: bool = False, actor: Actor) -> Membership:
+    """Take a role back. The row stays, with its end.
+
+    A leaver's sign-offs go on counting; those of a role that ends ``for_cause`` do not, and that needs a reason.
+    """
     authorise(actor, "manage_members", membership.project)
     membership = Membership.objects.select_for_update().select_related("project", "user").get(pk=membership.pk)
     if membership.ended_at is not None:
         raise Duplicate("This role has ended already.")
-    membership.ended_at = auditlog.database_now()
-    membership.save(update_fields=["ended_at"])
+    reason = clean_text(reason, "reason", required=for_cause)
+    membership.ended_at, membership.ended_for_cause = auditlog.database_now(), for_cause
+    membership.save(update_fields=["ended_at", "ended_for_cause"])
     auditlog.append(
         "membership.ended",
         actor=actor,
         subject=_about(membership.user),
         project=membership.project,
         related=[Subject("membership", membership.pk, membership.role)],
-        data={"role": membership.role},
-        reason=clean_text(reason, "reason"),
+        data={"role": membership.role, "for_cause": for_cause},
+        reason=reason,
     )
     return membership
 
