@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,22 @@ SQLITE_OPTIONS = {
     # REPLACE cannot slip past the triggers that keep the log append-only.
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON; ",
 }
+
+
+READING_COMMANDS = frozenset({"verify_log", "export_log"})
+"""Commands that tell of a portal there is: where there is none, they must not leave an empty one."""
+
+
+def refuse_to_read_nothing(command: Sequence[str], folder: Path) -> None:
+    """Raise ImproperlyConfigured where a command that only reads is pointed at a folder without a portal.
+
+    `command` is the command line. Every portal that ran has made the folder of its keys.
+    """
+    if command[1:2] and command[1] in READING_COMMANDS and not (folder / "keys").is_dir():
+        raise ImproperlyConfigured(
+            f"There is no portal's data in {folder}, so nothing was read, and nothing was created. "
+            "Set COUNTERSIGN_DATA to the folder that `make run DATA=...` was given."
+        )
 
 
 def prepare_data_folder(folder: Path) -> Path:

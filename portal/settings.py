@@ -6,6 +6,7 @@ holding the path of a file with the value, so that secrets stay out of the envir
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,15 @@ from portal.environment import (
     read_broker_options,
     read_database,
     read_or_create_secret,
+    refuse_to_read_nothing,
 )
 
 env = FileAwareEnv()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-COUNTERSIGN_DATA = prepare_data_folder(
-    Path(env.str("COUNTERSIGN_DATA", default=str(BASE_DIR / "var"))).expanduser().resolve()
-)
+COUNTERSIGN_DATA = Path(env.str("COUNTERSIGN_DATA", default=str(BASE_DIR / "var"))).expanduser().resolve()
+refuse_to_read_nothing(sys.argv, COUNTERSIGN_DATA)
+prepare_data_folder(COUNTERSIGN_DATA)
 SECRET_KEY = env.str("COUNTERSIGN_SECRET_KEY", default="") or read_or_create_secret(COUNTERSIGN_DATA / "secret_key")
 
 # --- Where the portal is reached --------------------------------------------------------------

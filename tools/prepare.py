@@ -211,6 +211,11 @@ def environment_works() -> bool:
 
 def make_environment() -> None:
     """Make .venv with uv in it, anew when it is broken, half-made or from another place."""
+    if VENV.is_symlink():  # `venv --clear` would empty the folder behind it, which may be another clone's
+        raise StepFailed(
+            f"{VENV} is a symbolic link to {VENV.resolve()}. This clone needs an environment of its own, and making "
+            "one there would empty that folder. Nothing was touched.\n\nWhat to do: rm .venv and start again"
+        )
     if environment_works():
         return
     remedy = "delete the folder .venv and start again; if that fails, look at the output above"

@@ -56,6 +56,22 @@ def test_data_folder_that_cannot_be_made_is_told_with_its_remedy(tmp_path: Path)
         prepare_data_folder(tmp_path / "file" / "data")
 
 
+@pytest.mark.parametrize("command", ["verify_log", "export_log"])
+def test_command_that_only_reads_creates_no_portal(tmp_path: Path, command: str) -> None:
+    data = tmp_path / "var"
+    done = subprocess.run(
+        [sys.executable, ROOT / "manage.py", command],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings", "COUNTERSIGN_DATA": str(data)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert f"There is no portal's data in {data}" in done.stderr
+    assert "Set COUNTERSIGN_DATA to the folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not data.exists()
+
+
 def test_secret_is_drawn_once_and_closed_to_other_users(tmp_path: Path) -> None:
     path = tmp_path / "secret_key"
     first = read_or_create_secret(path)

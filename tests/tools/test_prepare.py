@@ -77,6 +77,22 @@ def test_environment_from_another_place_is_made_anew(tmp_path: Path, monkeypatch
     assert prepare.environment_works() is True
 
 
+def test_environment_that_is_a_link_is_refused_and_what_it_leads_to_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other clone" / ".venv"
+    other.mkdir(parents=True)
+    (other / "kept").write_text("of another clone")
+    (tmp_path / ".venv").symlink_to(other)
+    monkeypatch.setattr(prepare, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(prepare, "run_logged", lambda *_, **__: pytest.fail("something was run"))
+    for home in ("", str(prepare.ROOT)):  # even where it would seem to be this clone's
+        (other / ".home").write_text(home)
+        with pytest.raises(prepare.StepFailed, match=r"(?s)is a symbolic link to .*other clone.*rm \.venv"):
+            prepare.make_environment()
+    assert (other / "kept").read_text() == "of another clone"
+
+
 def test_only_run_and_test_are_known(capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare.main(["deploy"]) == 2
     assert capsys.readouterr().err == "usage: prepare.py run|test\n"
