@@ -17,20 +17,20 @@ from governance.exceptions import (
     Duplicate,
     InvalidInput,
     NotPermitted,
-    ReauthenticationFailed,
     TransitionNotAllowed,
 )
 from governance.gate import judge
 from governance.lifecycle import next_state
 from governance.models import EmergencyRequest, FollowUp, FollowUpKind, Membership, ModelVersion, Release, ReleaseKind
 from governance.permissions import authorise
+from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.text import clean_text
 
 
 @record_refusal("emergency.refused")
 @transaction.atomic
 def ask_for_emergency(
-    version: ModelVersion, *, reason: str, hours: int, dossier_digest: str, password: str, actor: Actor
+    version: ModelVersion, *, reason: str, hours: int, dossier_digest: str, password: str | Proof, actor: Actor
 ) -> EmergencyRequest:
     """Ask to run a version although its gate is closed. Nothing runs before a second person confirms it."""
     project = version.model.project
@@ -38,8 +38,7 @@ def ask_for_emergency(
     _model, version = releasing.lock(version)
     next_state("promote_emergency", version.state)
     reason = clean_text(reason, "reason", required=True, limit=2_000)
-    if not actor.user.check_password(password):
-        raise ReauthenticationFailed("The password is not right. Nothing was asked for.", field="password")
+    proved = reauthenticate(actor.user, password, challenge=challenge_for("ask_for_emergency", dossier_digest))
     dossier = collect(version)
     _check_rule(dossier, version, hours, actor)
     check_reading(dossier, dossier_digest, actor)
@@ -61,7 +60,7 @@ def ask_for_emergency(
         subject=Subject("emergency", request.pk, str(request), dossier.digest),
         project=project,
         related=[about_version(version), about_model(version.model)],
-        data={"environment": environment, "hours": hours, "dossier": dossier.digest},
+        data={"environment": environment, "hours": hours, "dossier": dossier.digest, "authentication": proved},
         reason=reason,
     )
     return request
@@ -83,7 +82,9 @@ def _check_rule(dossier: Dossier, version: ModelVersion, hours: int, actor: Acto
 
 @record_refusal("emergency.refused")
 @transaction.atomic
-def confirm_emergency(request: EmergencyRequest, *, dossier_digest: str, password: str, actor: Actor) -> Release:
+def confirm_emergency(
+    request: EmergencyRequest, *, dossier_digest: str, password: str | Proof, actor: Actor
+) -> Release:
     """The second person's word: the version is released for the hours asked for, with every finding on record.
 
     A follow-up is opened with it, for a person to close with a reason.
@@ -97,8 +98,7 @@ def confirm_emergency(request: EmergencyRequest, *, dossier_digest: str, passwor
         raise Duplicate("This request is settled already.")
     if actor.user.person_key == request.requested_by.person_key:
         raise NotPermitted("Somebody else than who asked has to confirm an emergency promotion.")
-    if not actor.user.check_password(password):
-        raise ReauthenticationFailed("The password is not right. Nothing was promoted.", field="password")
+    proved = reauthenticate(actor.user, password, challenge=challenge_for("confirm_emergency", dossier_digest))
     dossier = collect(version)
     _check_rule(dossier, version, request.hours, actor)
     check_reading(dossier, dossier_digest, actor)
@@ -113,7 +113,12 @@ def confirm_emergency(request: EmergencyRequest, *, dossier_digest: str, passwor
         expires_at=dossier.as_of + timedelta(hours=request.hours),
         verb="promote_emergency",
         reason=request.reason,
-        data={"request": request.pk, "asked_by": request.requested_by_id, "hours": request.hours},
+        data={
+            "request": request.pk,
+            "asked_by": request.requested_by_id,
+            "hours": request.hours,
+            "authentication": proved,
+        },
         actor=actor,
     )
     request.confirmed_by, request.confirmed_at, request.release = actor.user, dossier.as_of, release

@@ -13,7 +13,6 @@ from governance.exceptions import (
     GateClosed,
     InvalidInput,
     NotPermitted,
-    ReauthenticationFailed,
     StaleReading,
     TransitionNotAllowed,
 )
@@ -21,6 +20,7 @@ from governance.gate import judge, judge_again
 from governance.lifecycle import next_state
 from governance.models import ModelVersion, RegisteredModel, Release, ReleaseKind
 from governance.permissions import authorise, duties_are_separate
+from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.text import clean_text
 from governance.validity import lasts_until
 from governance.votes import as_signed
@@ -28,7 +28,9 @@ from governance.votes import as_signed
 
 @record_refusal("promotion.refused")
 @transaction.atomic
-def promote(version: ModelVersion, *, environment: str, dossier_digest: str, password: str, actor: Actor) -> Release:
+def promote(
+    version: ModelVersion, *, environment: str, dossier_digest: str, password: str | Proof, actor: Actor
+) -> Release:
     """Release a version into an environment. Everything is read, hashed and judged again inside this transaction.
 
     The former release of the model there ends in the same step. Raises ``GateClosed`` with all findings.
@@ -36,8 +38,7 @@ def promote(version: ModelVersion, *, environment: str, dossier_digest: str, pas
     authorise(actor, "promote", version.model.project)
     _model, version = releasing.lock(version)
     next_state("promote", version.state)
-    if not actor.user.check_password(password):
-        raise ReauthenticationFailed("The password is not right. Nothing was promoted.", field="password")
+    proved = reauthenticate(actor.user, password, challenge=challenge_for("promote", dossier_digest))
     dossier = collect(version)
     _check_environment(dossier, environment, version)
     check_reading(dossier, dossier_digest, actor)
@@ -52,6 +53,7 @@ def promote(version: ModelVersion, *, environment: str, dossier_digest: str, pas
         kind=ReleaseKind.REGULAR,
         expires_at=lasts_until(dossier),
         verb="promote",
+        data={"authentication": proved},
         actor=actor,
     )
 
@@ -87,7 +89,7 @@ def check_reading(dossier: Dossier, seen: str, actor: Actor) -> None:
 
 @record_refusal("rollback.refused")
 @transaction.atomic
-def roll_back(release: Release, *, reason: str, password: str, actor: Actor) -> Release:
+def roll_back(release: Release, *, reason: str, password: str | Proof, actor: Actor) -> Release:
     """Put the release that ran before ``release`` back into its environment, as one action with its own entry.
 
     No new review is needed while the sign-offs on the former dossier are valid; its evidence is hashed again, and what
@@ -102,8 +104,7 @@ def roll_back(release: Release, *, reason: str, password: str, actor: Actor) -> 
     if release.ended_at is not None:
         raise TransitionNotAllowed("This release has ended. Roll back what runs now.", code="release_ended")
     reason = clean_text(reason, "reason", required=True, limit=2_000)
-    if not actor.user.check_password(password):
-        raise ReauthenticationFailed("The password is not right. Nothing was rolled back.", field="password")
+    proved = reauthenticate(actor.user, password, challenge=challenge_for("roll_back", release.pk))
     former = find_former(release)
     _model, version = releasing.lock(former.version)
     next_state("roll_back", version.state)
@@ -121,7 +122,7 @@ def roll_back(release: Release, *, reason: str, password: str, actor: Actor) -> 
         expires_at=min(lasts_until(dossier), former.expires_at),
         verb="roll_back",
         reason=reason,
-        data={"restores": former.pk, "ends": release.pk},
+        data={"restores": former.pk, "ends": release.pk, "authentication": proved},
         actor=actor,
     )
 
