@@ -45,8 +45,16 @@ def reauthenticate(user: User, proof: Proof | str, *, challenge: str) -> str:
         )
     if not user.check_password(given.password):
         raise ReauthenticationFailed(f"The password is not right. {NOTHING_DONE}", field="password")
-    if not kinds:
-        return Authentication.PASSWORD.value
+    return check_second_factor(user, given, challenge=challenge) if kinds else Authentication.PASSWORD.value
+
+
+def check_second_factor(user: User, given: Proof, *, challenge: str) -> str:
+    """Return how the code or the passkey in the proof shows that this is the user; raise ``ReauthenticationFailed``.
+
+    For a door that has checked the password itself.
+    """
+    if given.passkey is not None:
+        return _by_passkey(user, given, challenge)
     if not one_time_codes.use_code(user, given.code, now=database_now()):
         raise ReauthenticationFailed(
             f"The code is not right, too old, or used already. Wait for the next one. {NOTHING_DONE}", field="code"

@@ -18,7 +18,7 @@ AnyRequest: TypeAlias = HttpRequest | Request
 
 
 class LockedOut(GovernanceError):
-    """Too many wrong passwords: the door stays closed for a while, also for the right one."""
+    """Too many wrong passwords, codes or passkeys: the door stays closed for a while, also for the right one."""
 
     code = "locked_out"
 
@@ -51,8 +51,19 @@ def request_id_of(request: AnyRequest) -> str:
     return drawn
 
 
+def session_of(request: AnyRequest) -> str:
+    """The key of the browser's session, to which a passkey's answer is bound; empty without one."""
+    session = getattr(_plain(request), "session", None)
+    return str(session.session_key or "") if session is not None else ""
+
+
+def renew_session(request: AnyRequest) -> None:
+    """Give the session another key once a person has proved who they are: whoever copied the old one has nothing."""
+    _plain(request).session.cycle_key()
+
+
 def refuse_locked_out(request: AnyRequest) -> None:
-    """Raise ``LockedOut`` while too many wrong passwords of this person are on record. Ask before a password is read.
+    """Raise ``LockedOut`` while too many wrong proofs of this person are on record. Ask before a password is read.
 
     The sign-in page needs no such call: axes asks for it.
     """
@@ -61,7 +72,7 @@ def refuse_locked_out(request: AnyRequest) -> None:
 
 
 def report_wrong_password(request: AnyRequest) -> None:
-    """Count a wrong password typed with a signature as one typed at sign-in, so that guessing is locked out."""
+    """Count a wrong password, code or passkey given with a signature as one at sign-in: guessing is locked out."""
     user_login_failed.send(sender=__name__, credentials=_credentials(request), request=_plain(request))
 
 

@@ -27,6 +27,8 @@ TITLES: dict[str, str | Promise] = {
     "membership.granted": gettext_lazy("Role granted"),
     "membership.ended": gettext_lazy("Role ended"),
     "token.created": gettext_lazy("API token created"),
+    "user.second_factor_added": gettext_lazy("Second factor added"),
+    "user.second_factor_removed": gettext_lazy("Second factor removed"),
     "token.revoked": gettext_lazy("API token revoked"),
     "model.registered": gettext_lazy("Model registered"),
     "model.described": gettext_lazy("Model described"),
@@ -51,6 +53,8 @@ TITLES: dict[str, str | Promise] = {
     "version.promoted": gettext_lazy("Promoted"),
     "version.retired": gettext_lazy("Retired"),
     "report.requested": gettext_lazy("Report requested"),
+    "remark.written": gettext_lazy("Remark written"),
+    "question.resolved": gettext_lazy("Question resolved"),
     "report.issued": gettext_lazy("Report issued"),
     "report.failed": gettext_lazy("Report failed"),
 }
@@ -71,6 +75,8 @@ SENTENCES: dict[str, str | Promise] = {
     "requirements.generated": gettext_lazy("%(who)s made the requirements of %(what)s from the project's template."),
     "requirement.written": gettext_lazy("%(who)s edited requirement %(what)s of %(model)s."),
     "requirement.written:1": gettext_lazy("%(who)s wrote requirement %(what)s for %(model)s."),
+    "user.second_factor_added": gettext_lazy("%(person)s added the second factor “%(what)s”."),
+    "user.second_factor_removed": gettext_lazy("%(who)s removed the second factor “%(what)s” of %(person)s."),
     "requirement.withdrawn": gettext_lazy("%(who)s withdrew requirement %(what)s of %(model)s."),
     "proof_of_concept.written": gettext_lazy("%(who)s wrote the proof of concept of %(what)s."),
     "proof_of_concept.decided": gettext_lazy("%(who)s decided on the proof of concept of %(what)s: %(poc)s."),
@@ -107,6 +113,10 @@ SENTENCES: dict[str, str | Promise] = {
 UNREADABLE = gettext_lazy("This entry cannot be read: its text is not what was recorded.")
 OTHERWISE = gettext_lazy("%(who)s recorded “%(type)s” about %(what)s.")
 VARIANTS = {
+    "remark.written": gettext_lazy("%(who)s remarked on %(version)s: %(what)s."),
+    "remark.written:question": gettext_lazy("%(who)s asked a question about %(version)s: %(what)s."),
+    "remark.written:answer": gettext_lazy("%(who)s answered in a discussion of %(version)s: %(what)s."),
+    "question.resolved": gettext_lazy("%(who)s resolved a question about %(version)s: %(what)s."),
     "sign_off.given": "decision",
     "requirement.written": "revision",
     "evaluation.requested": "kind",
@@ -121,13 +131,14 @@ CHOICES: dict[str, tuple[str, Any]] = {
     "role": ("role", Role),
     "tier": ("risk_tier", RiskTier),
     "poc": ("decision", PocDecision),
+    "remark.written": "kind",
     "decision": ("decision", Decision),
     "evidence_kind": ("kind", EvidenceKind),
     "evaluation_kind": ("kind", EvaluationKind),
     "data_role": ("role", DatasetRole),
 }
 # Kinds of subject that a sentence may name besides the entry's own subject.
-MENTIONED = {"model": "model", "version": "version", "source": "source_dataset_version"}
+MENTIONED = {"person": "user", "model": "model", "version": "version", "source": "source_dataset_version"}
 
 
 def read_body(entry: AuditLogEntry) -> dict[str, Any] | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from governance.projections.base import Entry, Problem, Projection
 from governance.projections.catalog import Models, ProofsOfConcept, Requirements, States, Templates, Versions
+from governance.projections.discussion import Remarks
 from governance.projections.log import LogKeys
-from governance.projections.people import Accounts, Memberships, Tokens
+from governance.projections.people import Accounts, Memberships, SecondFactors, Tokens
+from governance.projections.policies import PolicyBindings, PolicyTexts, PromotionPolicies
 from governance.projections.records import (
     Datasets,
     DatasetUses,
@@ -26,6 +28,7 @@ def all_projections(trust: Trust) -> list[Projection]:
         Accounts(),
         Memberships(),
         Tokens(),
+        SecondFactors(),
         Templates(),
         Models(),
         Versions(),
@@ -42,6 +45,7 @@ def all_projections(trust: Trust) -> list[Projection]:
         DossierSnapshots(),
         Releases(trust),
         ReleaseEnds(),
+        Remarks(),
         Reports(),
         LogKeys(trust),
     ]

@@ -17,6 +17,8 @@ KINDS: dict[str, tuple[str | Promise, str | None]] = {
     "membership": (_("Role"), None),
     "token": (_("API token"), None),
     "model": (_("Model"), "pages:model"),
+    "second_factor": (_("Second factor"), None),
+    "remark": (_("Remark"), None),
     "version": (_("Model version"), "pages:version"),
     "requirement": (_("Requirement"), None),
     "proof_of_concept": (_("Proof of concept"), None),

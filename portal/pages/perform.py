@@ -12,10 +12,10 @@ from django.views.decorators.cache import cache_control
 from django_htmx.http import HttpResponseClientRedirect
 
 from governance.exceptions import GovernanceError, ReauthenticationFailed
-from portal.actors import refuse_locked_out, report_wrong_password
+from portal.actors import refuse_locked_out, renew_session, report_wrong_password
 from portal.errors import status_of
 from portal.pages.forms.base import PageForm
-from portal.pages.forms.signoff import PasswordForm
+from portal.pages.forms.proof import PasswordForm
 
 Made = TypeVar("Made")
 
@@ -32,7 +32,7 @@ def perform(request: HttpRequest, form: PageForm, act: Callable[[], Made]) -> Ma
     """Run ``act`` if the form is valid and return what it made; None when the form has to be shown again.
 
     A refusal by the record office lands on the form with its HTTP status; everything typed, except a password, stays.
-    A wrong password counts as one typed at sign-in.
+    A wrong password, code or passkey counts as one at sign-in; after a right one the session gets another key.
     """
     if not form.is_valid():
         form.status = HTTPStatus.BAD_REQUEST
@@ -40,7 +40,10 @@ def perform(request: HttpRequest, form: PageForm, act: Callable[[], Made]) -> Ma
     try:
         if isinstance(form, PasswordForm):
             refuse_locked_out(request)
-        return act()
+        made = act()
+        if isinstance(form, PasswordForm):
+            renew_session(request)
+        return made
     except GovernanceError as error:
         form.refuse(error, status_of(error))
         if isinstance(error, ReauthenticationFailed):

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from portal.pages.forms.signoff import PasswordForm
+from portal.pages.forms.proof import PasswordForm
 
 NEW = {"autocomplete": "new-password"}
 

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.findings import Finding
 from governance.models import Decision, Role
-from governance.policy import LONGEST_WAIVER_DAYS
 from portal.pages.forms.proof import PasswordForm
 
 # What a signature says by default. The signer may say it otherwise; these are only suggestions.
@@ -97,17 +96,17 @@ class WaiverForm(PasswordForm):
     expires_at = forms.DateField(
         label=_("Until the end of"),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text=_("At most 180 days. The gate closes again after it."),
+        help_text=_("The gate closes again after it."),
     )
     field_order = ("finding_key", "reason", "expires_at", "password")
 
-    def __init__(self, *args: Any, findings: list[Finding], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, findings: list[Finding], longest_days: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["finding_key"].choices = [(item.key, item.title) for item in findings]  # type: ignore[attr-defined]
         today = timezone.now().date()
-        last = today + timedelta(days=LONGEST_WAIVER_DAYS - 1)
+        last = today + timedelta(days=max(longest_days - 1, 0))
         self.fields["expires_at"].widget.attrs |= {"min": today.isoformat(), "max": last.isoformat()}
-        self.fields["expires_at"].initial = today + timedelta(days=30)
+        self.fields["expires_at"].initial = min(today + timedelta(days=30), last)
 
     def clean_expires_at(self) -> datetime:
         """The last moment of the named day, in UTC."""

@@ -14,6 +14,7 @@ from governance.actions import people
 from governance.models import Membership, User
 from portal.actors import actor_of
 from portal.pages.forms.account import ChangePasswordForm
+from portal.pages.forms.proof import demand_of
 from portal.pages.perform import no_store, perform, posted
 
 
@@ -23,7 +24,7 @@ from portal.pages.perform import no_store, perform, posted
 def show_account(request: HttpRequest) -> HttpResponse:
     """Show name and roles and change the password. Other sessions of the account end with the old one."""
     actor = actor_of(request)
-    form = ChangePasswordForm(posted(request))
+    form = ChangePasswordForm(posted(request), demand=demand_of(request, "change_password", actor.user.pk))
     if request.method == "POST":
         changed = perform(request, form, lambda: _change(form, request))
         if changed is not None:
@@ -31,7 +32,8 @@ def show_account(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Your password is changed. Other sessions are signed out."))
             return redirect("pages:account")
     roles = Membership.objects.current().filter(user=actor.user).select_related("project")
-    return render(request, "people/account.html", {"form": form, "roles": roles}, status=form.status)
+    context = {"form": form, "roles": roles, "factors": actor.user.second_factors.current()}
+    return render(request, "people/account.html", context, status=form.status)
 
 
 def _change(form: ChangePasswordForm, request: HttpRequest) -> User:

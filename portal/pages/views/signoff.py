@@ -23,6 +23,7 @@ from portal.actors import actor_of
 from portal.log_sentences import tell, title_of
 from portal.pages.forms.base import PageForm
 from portal.pages.forms.models import ConfirmForm, ReasonForm
+from portal.pages.forms.proof import demand_of
 from portal.pages.forms.signoff import DigestForm, PromoteForm, SignOffForm, WaiverForm
 from portal.pages.perform import no_store, perform
 from portal.pages.views.versions import Page, get_version
@@ -65,7 +66,12 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
     read_index, page = log_size(), open_page(request, pk)
     held = roles_of(page.actor.user, page.version.model.project)
     roles = [role for role in SIGNING_ROLES if role in held]
-    form = SignOffForm(request.POST or None, roles=roles, initial=_reading_of(page, read_index))
+    form = SignOffForm(
+        request.POST or None,
+        roles=roles,
+        demand=demand_of(request, "sign_off", page.reading.dossier.digest),
+        initial=_reading_of(page, read_index),
+    )
     if request.method == "POST":
         signed = perform(request, form, lambda: signoff.sign_off(page.version, **_given(form), actor=page.actor))
         if signed is not None:
@@ -90,7 +96,8 @@ def promote(request: HttpRequest, pk: int) -> HttpResponse:
     read_index, page = log_size(), open_page(request, pk)
     environment = page.reading.dossier.policy.environment
     initial = _reading_of(page, read_index) | {"environment": environment}
-    form = PromoteForm(request.POST or None, initial=initial)
+    demand = demand_of(request, "promote", page.reading.dossier.digest)
+    form = PromoteForm(request.POST or None, demand=demand, initial=initial)
     if request.method == "POST":
         release = perform(request, form, lambda: promotion.promote(page.version, **_given(form), actor=page.actor))
         if release is not None:
@@ -176,7 +183,11 @@ def waive(request: HttpRequest, pk: int) -> HttpResponse:
     page = open_page(request, pk)
     open_findings = [row.finding for row in page.reading.rows.values() if row.can_be_waived]
     form = WaiverForm(
-        request.POST or None, findings=open_findings, initial={"finding_key": request.GET.get("finding", "")}
+        request.POST or None,
+        findings=open_findings,
+        longest_days=page.reading.dossier.policy.waivers.longest_days,
+        demand=demand_of(request, "grant_waiver", pk),
+        initial={"finding_key": request.GET.get("finding", "")},
     )
     if request.method == "POST":
         waiver = perform(

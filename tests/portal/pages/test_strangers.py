@@ -10,6 +10,7 @@ from governance.models import AuditLogEntry, Membership
 from portal.pages.urls import FRONT
 from tests import cast
 from tests.portal.pages.browsing import browse, text_of
+from tests.second_factors import add_totp
 
 # Name of the address -> what a stranger gets. Lists are open to everybody and show each their own.
 OPEN = 200
@@ -18,6 +19,10 @@ FORBIDDEN = 403
 DOORS = {
     "home": OPEN,
     "account": OPEN,
+    "totp-new": OPEN,
+    "passkey-new": OPEN,
+    "passkey-registration": OPEN,
+    "factor-remove": HIDDEN,
     "datasets": OPEN,
     "dataset-new": OPEN,
     "dataset": HIDDEN,
@@ -49,9 +54,11 @@ DOORS = {
     "people": FORBIDDEN,
     "person-new": FORBIDDEN,
     "person-close": FORBIDDEN,
+    "person-factors": FORBIDDEN,
 }
-BY_POST = {"report-new", "log-verify"}
-UNGUARDED = {"sign-in", "sign-out", "verifier"}
+BY_POST = {"report-new", "log-verify", "passkey-registration"}
+# The question to a passkey is asked in the middle of signing in too: test_second_factors.py.
+UNGUARDED = {"sign-in", "sign-in-second", "sign-out", "passkey-question", "verifier"}
 
 
 @pytest.fixture
@@ -60,12 +67,14 @@ def addresses(version, developer) -> dict[str, str]:
     dataset = version.dataset_uses.first().dataset_version.dataset_id
     report = reports.request_report(version, actor=cast.acting(developer)).pk
     token, _secret = people.create_token(name="ci", scopes=["read"], days=1, actor=cast.acting(developer))
+    add_totp(developer)
     entry = AuditLogEntry.objects.get(type="version.registered").index
     numbers = {
         "dataset": dataset,
         "report": report,
         "log": entry,
         "token": token.pk,
+        "factor": developer.second_factors.get().pk,
         "project": version.model.project_id,
         "template": version.model.project_id,
         "role": Membership.objects.get(user=developer).pk,
