@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 # Letters of other scripts that look like a Latin one (a choice from Unicode Technical Standard 39, confusables).
-LOOK_ALIKES = {
-    ord(pair[0]): pair[1]
-    for pair in ["аa", "вb", "еe", "іi", "јj", "кk", "мm", "нh", "оo", "рp", "сc", "тt", "уy", "хx", "ѕs", "ԁd", "ɡg", "һh", "ӏl", "ԛq", "ԝw", "αa", "εe", "ρp", "τt", "υu", "νv", "ιi", "κk", "οo", "χx", "γy", "ıi", "łl", "øo", "đd"]
-}
+LOOK_ALIKES = str.maketrans(
+    "авеіјкмнорстухѕԁɡһӏԛԝαερτυνικοχγıłøđ",
+    "abeijkmhopctyxsdghlqwaeptuvikoxyilod",
+)
 
 
 def fold_email(address: str) -> str:
