@@ -178,9 +178,13 @@ def test_damaged_file_in_the_store_is_exported_as_it_is_and_found(history: Histo
     stored = StoredFile.objects.order_by("digest").first()
     assert stored is not None
     path = store.path_of(stored.digest)
+    whole = path.read_bytes()
     path.chmod(0o640)
-    path.write_bytes(path.read_bytes() + b"x")
-    verdict = judge(archive_of(export_at(project=None)))
+    try:
+        path.write_bytes(whole + b"x")
+        verdict = judge(archive_of(export_at(project=None)))
+    finally:
+        path.write_bytes(whole)
     assert verdict.outcome is TAMPERED
     assert stored.digest[7:] in verdict.message
 

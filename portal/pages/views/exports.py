@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from governance import auditlog
+from governance.exceptions import InvalidInput, NotSealedYet
 from governance.exporting import export_log
 from governance.models import Project
 from governance.permissions import may
 from governance.signer_files import read_vkey
 from portal.actors import actor_of
 from portal.exports import begun_size, send_export, send_verifier
+from portal.pages.guard import require
 
 
 @require_safe
@@ -39,7 +41,11 @@ def download_log(request: HttpRequest, pk: int | None = None) -> HttpResponseBas
     project = None
     if pk is not None:
         project = get_object_or_404(Project.objects.visible_to(actor.user), pk=pk)
-    return send_export(request, export_log(project=project, size=begun_size(request), actor=actor))
+    require(actor, "export_log", project)
+    try:
+        return send_export(request, export_log(project=project, size=begun_size(request), actor=actor))
+    except (NotSealedYet, InvalidInput) as missing:
+        raise Http404(missing.message) from None
 
 
 @login_not_required
