@@ -50,12 +50,13 @@ def bound_policy(version: ModelVersion) -> Policy:
 def bound_policies(versions: Iterable[ModelVersion]) -> dict[int, Policy]:
     """Version id -> the policy by which it is judged. Texts are read together, and each question is asked once."""
     versions = list(versions)
-    texts = read_policies({version.policy_digest for version in versions if _is_bound(version)})
+    bindings = _read_bindings(version for version in versions if _is_bound(version))
+    texts = read_policies(bindings.values())
     found: dict[int, Policy] = {}
     in_force: dict[tuple[int, str, str], Policy] = {}
     for version in versions:
         tier, environment = version.model.risk_tier, version.target_environment
-        bound = texts[version.policy_digest] if _is_bound(version) else None
+        bound = texts[bindings[version.pk]] if version.pk in bindings else None
         if bound is None or (bound.risk_tier, bound.environment) != (tier, environment):
             asked = (version.model.project_id, tier, environment)
             if asked not in in_force:
@@ -63,6 +64,24 @@ def bound_policies(versions: Iterable[ModelVersion]) -> dict[int, Policy]:
             bound = in_force[asked]
         found[version.pk] = bound
     return found
+
+
+def _read_bindings(versions: Iterable[ModelVersion]) -> dict[int, str]:
+    """Version id -> the digest that its last submission bound it to. A row that says otherwise is not ours."""
+    bound = {version.pk: version.policy_digest for version in versions}
+    if not bound:
+        return bound
+    submissions = AuditLogEntry.objects.filter(
+        type="version.submitted", subjects__kind="version", subjects__object_id__in=list(bound)
+    )
+    recorded: dict[int, str] = {}
+    for row in submissions.order_by("pk").values_list(*COLUMNS):
+        body = _read_entry(EntryRow._make(row))
+        recorded[body["subject"]["id"]] = body["data"].get("policy", "")
+    for pk, digest in bound.items():
+        if recorded.get(pk) != digest:
+            raise IntegrityBroken("The log does not record that this version was submitted under this policy.")
+    return bound
 
 
 def _is_bound(version: ModelVersion) -> bool:
@@ -109,8 +128,11 @@ def _read_adoptions(project: Project) -> Iterable[dict[str, Any]]:
     """What the entries “policy.adopted” of the project record, newest first."""
     rows = AuditLogEntry.objects.filter(type="policy.adopted", project=project).order_by("-pk")
     for row in rows.values_list(*COLUMNS):
-        try:
-            body = read_body(EntryRow._make(row))
-        except BrokenEntry as error:
-            raise IntegrityBroken(f"Entry {error.index} of the log adopts a policy and is broken.") from None
-        yield body["data"]
+        yield _read_entry(EntryRow._make(row))["data"]
+
+
+def _read_entry(row: EntryRow) -> dict[str, Any]:
+    try:
+        return read_body(row)
+    except BrokenEntry as error:
+        raise IntegrityBroken(f"Entry {error.index} of the log says which policy holds, and is broken.") from None

@@ -21,6 +21,9 @@ from governance.models.lineage import DatasetRole
 TITLES: dict[str, str | Promise] = {
     "project.created": gettext_lazy("Project created"),
     "template.written": gettext_lazy("Requirement template written"),
+    "policy.proposed": gettext_lazy("Promotion policy proposed"),
+    "policy.adopted": gettext_lazy("Promotion policy adopted"),
+    "policy.withdrawn": gettext_lazy("Promotion policy withdrawn"),
     "user.created": gettext_lazy("Account opened"),
     "user.closed": gettext_lazy("Account closed"),
     "user.password_changed": gettext_lazy("Password changed"),
@@ -62,6 +65,9 @@ TITLES: dict[str, str | Promise] = {
 SENTENCES: dict[str, str | Promise] = {
     "project.created": gettext_lazy("%(who)s opened the project %(what)s."),
     "template.written": gettext_lazy("%(who)s rewrote the %(what)s-risk requirement template of %(project)s."),
+    "policy.proposed": gettext_lazy("%(who)s proposed a promotion policy for %(what)s."),
+    "policy.adopted": gettext_lazy("%(who)s put the promotion policy for %(what)s in force."),
+    "policy.withdrawn": gettext_lazy("%(who)s withdrew the proposed promotion policy for %(what)s."),
     "user.created": gettext_lazy("%(who)s opened an account for %(what)s."),
     "user.closed": gettext_lazy("%(who)s closed the account of %(what)s."),
     "user.password_changed": gettext_lazy("%(who)s chose another password."),

@@ -56,3 +56,14 @@ class PromotionPolicy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project}: {self.risk_tier}, {self.environment}, version {self.number}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.adopted_at is None and self.withdrawn_at is None
+
+    @property
+    def status(self) -> str:
+        """proposed, adopted or withdrawn. Whether what was adopted is still in force, a later version says."""
+        if self.withdrawn_at is not None:
+            return "withdrawn"
+        return "proposed" if self.adopted_at is None else "adopted"

@@ -1,0 +1,57 @@
+"""A dry run: had this policy been in force, which releases that run today would not have been allowed?
+
+Nothing is written. Each live release is read and judged as it stands today, once by the policy that it was promoted
+under and once by the other one. Its sign-offs are judged as they were for their own dossier (people, roles, number,
+age): they are about another policy's digest, and calling all of them stale would say nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from governance.dossier import Dossier, collect
+from governance.findings import Finding
+from governance.gate import judge
+from governance.models import Project, Release
+from governance.policies_in_force import bound_policy
+from governance.policy import Policy, parse_policy
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a policy would say of one live release. ``closing`` are the findings that would keep its gate closed,
+    ``new`` those among them that the release's own policy does not make today."""
+
+    release: Release
+    closing: tuple[Finding, ...]
+    new: tuple[Finding, ...]
+
+    @property
+    def would_fail(self) -> bool:
+        return bool(self.closing)
+
+
+def dry_run(policy: Policy | str, project: Project) -> list[DryRun]:
+    """Judge every live release of the policy's tier and environment in the project by it, oldest first."""
+    meant = parse_policy(policy) if isinstance(policy, str) else policy
+    live = Release.objects.live().filter(
+        model__project=project, model__risk_tier=meant.risk_tier, environment=meant.environment
+    )
+    return [_judge(release, meant) for release in live.select_related("version__model__project").order_by("pk")]
+
+
+def _judge(release: Release, policy: Policy) -> DryRun:
+    dossier = _as_promoted(collect(release.version), release.dossier_id)
+    own = replace(dossier, policy=bound_policy(release.version))
+    known = {(finding.key, finding.status) for finding in judge(own).closing}
+    closing = judge(replace(dossier, policy=policy)).closing
+    return DryRun(release, closing, tuple(item for item in closing if (item.key, item.status) not in known))
+
+
+def _as_promoted(dossier: Dossier, promoted_digest: str) -> Dossier:
+    """The dossier with the sign-offs of its promotion taken as current, whatever its digest is by now."""
+    sign_offs = tuple(
+        replace(item, is_current=True, changed=()) if item.dossier_digest == promoted_digest else item
+        for item in dossier.sign_offs
+    )
+    return replace(dossier, sign_offs=sign_offs)

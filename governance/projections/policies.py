@@ -1,0 +1,100 @@
+"""Promotion policies and their texts, compared with the log: which rules held is what people were seen to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from governance.models import ModelVersion, PolicyText, PromotionPolicy
+from governance.policy import digest_policy
+from governance.projections.base import Entry, Problem, Projection, RowPerEntry, iterate_rows, moment_differs
+
+ENDINGS = {"policy.adopted": "adopted", "policy.withdrawn": "withdrawn"}
+
+
+class PromotionPolicies(RowPerEntry):
+    noun = "promotion policy"
+    table = PromotionPolicy
+    made_by = "policy.proposed"
+    types = frozenset({made_by, *ENDINGS})
+    columns = (
+        *("project_id", "risk_tier", "environment", "number", "text_id", "reason", "proposed_by_id", "proposed_at"),
+        *("adopted_by_id", "adopted_at", "withdrawn_by_id", "withdrawn_at"),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: set[tuple[int, str]] = set()
+
+    def expected(self, entry: Entry) -> dict[str, Any]:
+        return {
+            "project_id": entry.project_id,
+            "risk_tier": entry.data["risk_tier"],
+            "environment": entry.data["environment"],
+            "number": entry.data["number"],
+            "text_id": entry.data["digest"],
+            "reason": entry.body["reason"],
+            "proposed_by_id": entry.actor_id,
+        }
+
+    def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        return moment_differs(row, "proposed_at", entry.at)
+
+    def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        did = ENDINGS[entry.type]
+        self.ended.add((row["pk"], did))
+        if entry.data["digest"] != row["text_id"]:
+            yield f"another text was {did} here"
+        if row[f"{did}_by_id"] != entry.actor_id:
+            yield f"it was {did} here by another person than its row says"
+        yield from moment_differs(row, f"{did}_at", entry.at)
+
+    def finish(self) -> Iterator[Problem]:
+        yield from super().finish()
+        for key, *moments in iterate_rows(PromotionPolicy, "adopted_at", "withdrawn_at"):
+            for did, moment in zip(ENDINGS.values(), moments, strict=True):
+                if moment is not None and key in self.seen and (key, did) not in self.ended:
+                    yield Problem(None, f"promotion policy {key} is marked as {did}, but no entry says so")
+
+
+class PolicyTexts(Projection):
+    """Entries name policies by digest, so a kept text needs only to have its own digest."""
+
+    types = frozenset({"policy.proposed", "policy.adopted", "version.submitted"})
+
+    def __init__(self) -> None:
+        self.named: dict[str, int] = {}
+
+    def read_one(self, entry: Entry) -> Iterable[str]:
+        named = entry.data["policy" if entry.type == "version.submitted" else "digest"]
+        self.named.setdefault(named, entry.index)
+        return ()
+
+    def finish(self) -> Iterator[Problem]:
+        for digest, text in iterate_rows(PolicyText, "text"):
+            index = self.named.pop(digest, None)
+            if digest_policy(text) != digest:
+                yield Problem(index, f"the kept text of policy {digest} no longer has that digest")
+        for digest, index in self.named.items():
+            yield Problem(index, f"policy {digest} is named here and its text is gone")
+
+
+class PolicyBindings(Projection):
+    """A version is bound to the policy and the environment that its last submission names."""
+
+    types = frozenset({"version.submitted"})
+
+    def __init__(self) -> None:
+        self.bound: dict[int, tuple[str, str, int]] = {}
+
+    def read_one(self, entry: Entry) -> Iterable[str]:
+        self.bound[entry.subject_id] = (entry.data["policy"], entry.data["environment"], entry.index)
+        return ()
+
+    def finish(self) -> Iterator[Problem]:
+        for key, digest, environment in iterate_rows(ModelVersion, "policy_digest", "target_environment"):
+            policy, place, index = self.bound.get(key, ("", environment, None))
+            if digest != policy:
+                yield Problem(index, f"version {key}: its policy is {digest or 'none'}, recorded is {policy or 'none'}")
+            if environment != place:
+                yield Problem(index, f"version {key}: its environment is {environment}, recorded is {place}")
