@@ -38,12 +38,7 @@ def behind_the_guards() -> Iterator[None]:
 def _take_down() -> None:
     if connection.vendor == "postgresql":
         # Other function bodies, and not DROP TRIGGER: that would have to wait for the end of the test's transaction.
-        _run(
-            [
-                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS '{LET_PASS}'"
-                for name in FUNCTIONS
-            ]
-        )
+        _run([f"CREATE OR REPLACE FUNCTION {name}() {LET_PASS}" for name in FUNCTIONS])
     else:
         append_only.remove(connection)
 
