@@ -83,6 +83,7 @@ AVATAR_TONES = ("accent", "info", "plum", "good", "warn", "neutral")
 ENTRY_ICONS = {
     "project": "building",
     "membership": "users",
+    "delegation": "users",
     "user": "user",
     "token": "key",
     "template": "clipboard-list",
@@ -100,8 +101,13 @@ ENTRY_ICONS = {
     "evidence": "file-text",
     "evaluation": "chart-bar",
     "sign_off": "signature",
+    "overrule": "signature",
+    "condition": "list-details",
     "waiver": "flag",
     "release": "rocket",
+    "promotion": "rocket",
+    "rollback": "history",
+    "emergency": "alert-triangle",
     "report": "file-certificate",
     "log": "fingerprint",
 }

@@ -13,12 +13,14 @@ from django.utils.translation import gettext_lazy as _
 KINDS: dict[str, tuple[str | Promise, str | None]] = {
     "project": (_("Project"), "pages:project"),
     "template": (_("Requirement template"), None),
+    "policy": (_("Promotion policy"), "pages:policy"),
     "user": (_("Person"), None),
     "membership": (_("Role"), None),
+    "delegation": (_("Delegation"), None),
     "token": (_("API token"), None),
-    "model": (_("Model"), "pages:model"),
     "second_factor": (_("Second factor"), None),
     "remark": (_("Remark"), None),
+    "model": (_("Model"), "pages:model"),
     "version": (_("Model version"), "pages:version"),
     "requirement": (_("Requirement"), None),
     "proof_of_concept": (_("Proof of concept"), None),
@@ -29,9 +31,12 @@ KINDS: dict[str, tuple[str | Promise, str | None]] = {
     "evidence": (_("Evidence"), "pages:evidence"),
     "evaluation": (_("Evaluation"), "pages:evaluation"),
     "sign_off": (_("Sign-off"), None),
+    "condition": (_("Condition"), None),
     "waiver": (_("Waiver"), None),
     "release": (_("Release"), None),
     "report": (_("Report"), "pages:report"),
+    "log_key": (_("Key of the log"), None),
+    "log": (_("Audit log"), None),
 }
 
 
