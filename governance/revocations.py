@@ -81,9 +81,9 @@ def read_revoked(found: RevocationList) -> list[dict[str, Any]] | None:
     return revoked
 
 
-def open_list(found: RevocationList, vkeys: Sequence[str]) -> dict[str, Any]:
+def open_list(envelope: str, vkeys: Sequence[str]) -> dict[str, Any]:
     """The payload, signed by a trusted key. Raises ``EnvelopeError``."""
-    payload: dict[str, Any] = json.loads(open_sealed(PAYLOAD_TYPE, found.envelope, vkeys))
+    payload: dict[str, Any] = json.loads(open_sealed(PAYLOAD_TYPE, envelope, vkeys))
     return payload
 
 

@@ -16,6 +16,7 @@ from governance.projections.records import (
     EvidenceItems,
     Reports,
 )
+from governance.projections.seals import Seals
 from governance.projections.signing import DossierSnapshots, ReleaseEnds, Releases, SignOffs, Waivers
 from governance.trust import Trust
 
@@ -48,4 +49,5 @@ def all_projections(trust: Trust) -> list[Projection]:
         Remarks(),
         Reports(),
         LogKeys(trust),
+        Seals(trust),
     ]

@@ -170,7 +170,7 @@ def test_many_at_once_never_roll_the_memory_back(witness: Witness) -> None:
 @pytest.fixture
 def served(witness: Witness) -> Iterator[WitnessServer]:
     with WitnessServer(("127.0.0.1", 0), witness) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
         server.shutdown()
