@@ -10,6 +10,7 @@ from governance import attestations, auditlog, sealing, store
 from governance.actors import Actor
 from governance.amendment import about_model, about_version, move
 from governance.auditlog import Subject
+from governance.canonical import canonical_bytes, sha256_hex
 from governance.dossier import Dossier, keep
 from governance.dossier_items import instant
 from governance.exceptions import NotSealedYet
@@ -60,6 +61,7 @@ def release(
     """End what runs in the environment, start the new release, log and attest it: one step of one transaction."""
     model, environment = version.model, decision.environment
     moved = _end_former(version, environment, dossier.as_of) | move(version, verb)
+    findings = tell_findings(decision)
     statement = attestations.statement(
         dossier,
         decision,
@@ -79,6 +81,7 @@ def release(
         started_at=dossier.as_of,
         expires_at=expires_at,
         statement=statement,
+        findings=findings,
     )
     entry = auditlog.append(
         ENTRY_TYPES[ReleaseKind(kind)],
@@ -91,6 +94,7 @@ def release(
             "dossier": dossier.digest,
             "policy": decision.policy_digest,
             "statement": attestations.statement_digest(statement),
+            "findings": sha256_hex(findings.encode()),
             "expires_at": instant(expires_at),
             "states": moved,
             **(data or {}),
@@ -99,6 +103,16 @@ def release(
     )
     auditlog.stamp(made, entry)
     return made
+
+
+def tell_findings(decision: GateDecision) -> str:
+    """Every finding as it was judged, in words: what the gate's answer shows for as long as the release lasts."""
+    texts = ("key", "area", "title", "status", "detail")
+    told = [
+        {name: str(getattr(finding, name)) for name in texts} | {"blocks": finding.blocks}
+        for finding in decision.findings
+    ]
+    return canonical_bytes(told).decode()
 
 
 def _tell_conditions(dossier: Dossier) -> Iterable[dict[str, str]]:

@@ -21,7 +21,7 @@ from governance.exceptions import (
 )
 from governance.gate import judge
 from governance.lifecycle import next_state
-from governance.models import EmergencyRequest, FollowUp, FollowUpKind, Membership, ModelVersion, Release, ReleaseKind
+from governance.models import EmergencyRequest, Membership, ModelVersion, Release, ReleaseKind
 from governance.permissions import authorise
 from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.text import clean_text
@@ -87,7 +87,7 @@ def confirm_emergency(
 ) -> Release:
     """The second person's word: the version is released for the hours asked for, with every finding on record.
 
-    A follow-up is opened with it, for a person to close with a reason.
+    Unless it is promoted regularly meanwhile it is withdrawn when they are over, and a follow-up is opened.
     """
     project = request.version.model.project
     authorise(actor, "confirm_emergency", project)
@@ -123,13 +123,6 @@ def confirm_emergency(
     )
     request.confirmed_by, request.confirmed_at, request.release = actor.user, dossier.as_of, release
     request.save(update_fields=["confirmed_by", "confirmed_at", "release"])
-    FollowUp.objects.create(
-        version=version,
-        release=release,
-        kind=FollowUpKind.EMERGENCY,
-        text=f"Emergency release into {release.environment}: {request.reason}"[:500],
-        opened_at=dossier.as_of,
-    )
     return release
 
 

@@ -44,6 +44,7 @@ class Release(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=300, blank=True)
     log_index = models.PositiveBigIntegerField(null=True, blank=True)
+    findings = models.TextField(blank=True, help_text=_("What the gate found, as canonical JSON."))
     statement = models.TextField()
     envelope = models.TextField(blank=True)
 

@@ -16,8 +16,11 @@ from governance.projections.records import (
     EvidenceItems,
     Reports,
 )
+from governance.projections.releases import EmergencyEnds, EmergencyRequests, FollowUps, ReleaseEnds, Releases
+from governance.projections.rights import Delegations, SoloModes
 from governance.projections.seals import Seals
-from governance.projections.signing import DossierSnapshots, ReleaseEnds, Releases, SignOffs, Waivers
+from governance.projections.signing import DossierSnapshots, SignOffs, Waivers
+from governance.projections.votes import Conditions, Overrules
 from governance.trust import Trust
 
 __all__ = ["Entry", "Problem", "Projection", "all_projections"]
@@ -28,9 +31,14 @@ def all_projections(trust: Trust) -> list[Projection]:
     return [
         Accounts(),
         Memberships(),
+        Delegations(),
+        SoloModes(),
         Tokens(),
         SecondFactors(),
         Templates(),
+        PromotionPolicies(),
+        PolicyTexts(),
+        PolicyBindings(),
         Models(),
         Versions(),
         States(),
@@ -43,10 +51,15 @@ def all_projections(trust: Trust) -> list[Projection]:
         Evaluations(),
         Waivers(),
         SignOffs(),
+        Conditions(),
+        Overrules(),
+        Remarks(),
         DossierSnapshots(),
         Releases(trust),
         ReleaseEnds(),
-        Remarks(),
+        EmergencyRequests(),
+        EmergencyEnds(),
+        FollowUps(),
         Reports(),
         LogKeys(trust),
         Seals(trust),

@@ -96,11 +96,11 @@ class Projection(ABC):
 
 
 class RowPerEntry(Projection):
-    """A table in which every row is recorded by exactly one entry of ``made_by``."""
+    """A table in which every row is recorded by exactly one entry of one of the types ``makers``."""
 
     noun: ClassVar[str]
     table: ClassVar[type[Model]]
-    made_by: ClassVar[str]
+    makers: ClassVar[frozenset[str]]
     columns: ClassVar[tuple[str, ...]]
 
     def __init__(self) -> None:
@@ -142,13 +142,13 @@ class RowPerEntry(Projection):
         key = self.row_id(entry)
         name = f"{self.noun} {key}"
         row = self.rows.get(key)
-        if entry.type == self.made_by:
+        if entry.type in self.makers:
             if key in self.seen:
                 return [f"{name} is recorded a second time"]
             self.seen.add(key)
         if row is None:
             return [f"{name} is recorded here and gone from its table"]
-        if entry.type != self.made_by:
+        if entry.type not in self.makers:
             return [f"{name}: {what}" for what in self.follow(row, entry)]
         found = [*differences(row, self.expected(entry)), *self.inspect(row, entry)]
         return [f"{name}: {what}" for what in found]

@@ -24,8 +24,8 @@ from governance.requirement_template import digest_requirement
 class Models(RowPerEntry):
     noun = "model"
     table = RegisteredModel
-    made_by = "model.registered"
-    types = frozenset({made_by, "model.described", "model.tiered"})
+    makers = frozenset({"model.registered"})
+    types = makers | frozenset({"model.described", "model.tiered"})
     columns = ("project_id", "name", "owner_id")
 
     def __init__(self) -> None:
@@ -63,8 +63,8 @@ class Models(RowPerEntry):
 class Versions(RowPerEntry):
     noun = "version"
     table = ModelVersion
-    made_by = "version.registered"
-    types = frozenset({made_by})
+    makers = frozenset({"version.registered"})
+    types = makers
     columns = ("model_id", "created_by_id")
 
     def prepare(self, entries: Sequence[Entry]) -> None:

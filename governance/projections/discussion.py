@@ -12,8 +12,8 @@ from governance.projections.base import Entry, Problem, RowPerEntry, iterate_row
 class Remarks(RowPerEntry):
     noun = "remark"
     table = Remark
-    made_by = "remark.written"
-    types = frozenset({made_by, "question.resolved"})
+    makers = frozenset({"remark.written"})
+    types = makers | frozenset({"question.resolved"})
     columns = (
         *("version_id", "item_key", "parent_id", "text", "author_id", "written_at", "is_question"),
         *("resolved_by_id", "resolved_at", "resolution", "log_index"),

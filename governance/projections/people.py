@@ -8,7 +8,16 @@ from typing import Any
 
 from governance.canonical import sha256_hex
 from governance.models import ApiToken, Membership, SecondFactor, User
-from governance.projections.base import SAME_MOMENT, Entry, Problem, Projection, RowPerEntry, iterate_rows
+from governance.projections.base import (
+    SAME_MOMENT,
+    Entry,
+    Problem,
+    Projection,
+    RowPerEntry,
+    differences,
+    iterate_rows,
+    moment_differs,
+)
 
 
 class Accounts(Projection):
@@ -46,13 +55,17 @@ class Accounts(Projection):
 class Memberships(RowPerEntry):
     noun = "membership"
     table = Membership
-    made_by = "membership.granted"
-    types = frozenset({made_by, "membership.ended"})
-    columns = ("project_id", "user_id", "role", "granted_by_id", "ended_at")
+    makers = frozenset({"membership.granted"})
+    types = makers | frozenset({"membership.ended", "membership.confirmed"})
+    columns = (
+        *("project_id", "user_id", "role", "granted_by_id", "granted_at"),
+        *("confirmed_by_id", "confirmed_at", "ended_at", "ended_for_cause"),
+    )
 
     def __init__(self) -> None:
         super().__init__()
         self.ended: set[int] = set()
+        self.confirmed: set[int] = set()
 
     def row_id(self, entry: Entry) -> int:
         return entry.related_id("membership")
@@ -65,23 +78,38 @@ class Memberships(RowPerEntry):
             "granted_by_id": entry.actor_id,
         }
 
+    def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        # A role older than a dossier may sign it, so its age is compared too.
+        return moment_differs(row, "granted_at", entry.at)
+
     def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        if entry.type == "membership.confirmed":
+            self.confirmed.add(row["pk"])
+            yield from differences(row, {"confirmed_by_id": entry.actor_id})
+            yield from moment_differs(row, "confirmed_at", entry.at)
+            return
         self.ended.add(row["pk"])
         if row["ended_at"] is None:
             yield "it was ended here and is marked as held"
+        else:
+            yield from moment_differs(row, "ended_at", entry.at)
+        yield from differences(row, {"ended_for_cause": entry.data.get("for_cause", False)})
 
     def finish(self) -> Iterator[Problem]:
         yield from super().finish()
-        for key, ended_at in iterate_rows(Membership, "ended_at"):
-            if ended_at is not None and key in self.seen and key not in self.ended:
+        columns = ("ended_at", "ended_for_cause", "confirmed_at")
+        for key, ended_at, for_cause, confirmed_at in iterate_rows(Membership, *columns):
+            if key in self.seen and key not in self.ended and (ended_at is not None or for_cause):
                 yield Problem(None, f"membership {key} is marked as ended, but no entry ends it")
+            if key in self.seen and key not in self.confirmed and confirmed_at is not None:
+                yield Problem(None, f"membership {key} is marked as confirmed, but no entry confirms it")
 
 
 class Tokens(RowPerEntry):
     noun = "token"
     table = ApiToken
-    made_by = "token.created"
-    types = frozenset({made_by, "token.revoked"})
+    makers = frozenset({"token.created"})
+    types = makers | frozenset({"token.revoked"})
     columns = ("user_id", "prefix", "scopes", "project_id", "expires_at", "revoked_at")
 
     def expected(self, entry: Entry) -> dict[str, Any]:
@@ -107,8 +135,8 @@ class SecondFactors(RowPerEntry):
 
     noun = "second factor"
     table = SecondFactor
-    made_by = "user.second_factor_added"
-    types = frozenset({made_by, "user.second_factor_removed"})
+    makers = frozenset({"user.second_factor_added"})
+    types = makers | frozenset({"user.second_factor_removed"})
     columns = ("user_id", "kind", "name", "material", "removed_at")
 
     def __init__(self) -> None:

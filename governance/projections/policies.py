@@ -15,8 +15,8 @@ ENDINGS = {"policy.adopted": "adopted", "policy.withdrawn": "withdrawn"}
 class PromotionPolicies(RowPerEntry):
     noun = "promotion policy"
     table = PromotionPolicy
-    made_by = "policy.proposed"
-    types = frozenset({made_by, *ENDINGS})
+    makers = frozenset({"policy.proposed"})
+    types = makers | frozenset({*ENDINGS})
     columns = (
         *("project_id", "risk_tier", "environment", "number", "text_id", "reason", "proposed_by_id", "proposed_at"),
         *("adopted_by_id", "adopted_at", "withdrawn_by_id", "withdrawn_at"),
@@ -66,8 +66,10 @@ class PolicyTexts(Projection):
         self.named: dict[str, int] = {}
 
     def read_one(self, entry: Entry) -> Iterable[str]:
-        named = entry.data["policy" if entry.type == "version.submitted" else "digest"]
-        self.named.setdefault(named, entry.index)
+        # Before there were policies of projects, a submission named none.
+        named = entry.data.get("policy") if entry.type == "version.submitted" else entry.data["digest"]
+        if named:
+            self.named.setdefault(named, entry.index)
         return ()
 
     def finish(self) -> Iterator[Problem]:
@@ -80,20 +82,29 @@ class PolicyTexts(Projection):
 
 
 class PolicyBindings(Projection):
-    """A version is bound to the policy and the environment that its last submission names."""
+    """A version is bound to the policy and the environment that its last submission names, and as old as that."""
 
     types = frozenset({"version.submitted"})
 
     def __init__(self) -> None:
-        self.bound: dict[int, tuple[str, str, int]] = {}
+        self.bound: dict[int, tuple[str, str, Entry]] = {}
 
     def read_one(self, entry: Entry) -> Iterable[str]:
-        self.bound[entry.subject_id] = (entry.data["policy"], entry.data["environment"], entry.index)
+        data = entry.data
+        place = (data.get("policy", ""), data.get("environment", "production"))
+        self.bound[entry.subject_id] = (*place, Entry(entry.index, entry.at, {}))
         return ()
 
     def finish(self) -> Iterator[Problem]:
-        for key, digest, environment in iterate_rows(ModelVersion, "policy_digest", "target_environment"):
-            policy, place, index = self.bound.get(key, ("", environment, None))
+        columns = ("policy_digest", "target_environment", "submitted_at")
+        for key, digest, environment, submitted_at in iterate_rows(ModelVersion, *columns):
+            policy, place, entry = self.bound.get(key, ("", environment, None))
+            index = entry.index if entry else None
+            if entry is not None:
+                for what in moment_differs({"submitted_at": submitted_at}, "submitted_at", entry.at):
+                    yield Problem(index, f"version {key}: {what}")
+            elif submitted_at is not None:
+                yield Problem(None, f"version {key} is marked as submitted, but no entry submits it")
             if digest != policy:
                 yield Problem(index, f"version {key}: its policy is {digest or 'none'}, recorded is {policy or 'none'}")
             if environment != place:

@@ -18,7 +18,15 @@ from governance.models import (
     Evidence,
     WorkStatus,
 )
-from governance.projections.base import Entry, Problem, RowPerEntry, digest_again, iterate_rows, moment_differs
+from governance.projections.base import (
+    Entry,
+    Problem,
+    RowPerEntry,
+    differences,
+    digest_again,
+    iterate_rows,
+    moment_differs,
+)
 
 FINISHED = frozenset({WorkStatus.SUCCEEDED.value, WorkStatus.FAILED.value, WorkStatus.CANCELLED.value})
 
@@ -26,8 +34,8 @@ FINISHED = frozenset({WorkStatus.SUCCEEDED.value, WorkStatus.FAILED.value, WorkS
 class EvidenceItems(RowPerEntry):
     noun = "evidence"
     table = Evidence
-    made_by = "evidence.submitted"
-    types = frozenset({made_by})
+    makers = frozenset({"evidence.submitted"})
+    types = makers
     columns = (
         *("version_id", "kind", "title", "content", "content_digest", "file_id", "file__size"),
         *("supersedes_id", "observed_at", "received_at", "submitted_by_id", "log_index"),
@@ -102,11 +110,11 @@ class FinishedWork(RowPerEntry):
 class Evaluations(FinishedWork):
     noun = "evaluation"
     table = Evaluation
-    made_by = "evaluation.requested"
+    makers = frozenset({"evaluation.requested"})
     succeeded_by = "evaluation.completed"
     failed_by = "evaluation.failed"
     cancelled_by = "evaluation.cancelled"
-    types = frozenset({made_by, succeeded_by, failed_by, cancelled_by})
+    types = makers | frozenset({succeeded_by, failed_by, cancelled_by})
     columns = (
         *("version_id", "kind", "dataset_role", "dataset_version_id", "dataset_version__digest"),
         *("evidence_id", "requested_by_id", "spec", "status", "failure", "result", "result_digest"),
@@ -150,10 +158,10 @@ class Evaluations(FinishedWork):
 class Reports(FinishedWork):
     noun = "report"
     table = ComplianceReport
-    made_by = "report.requested"
+    makers = frozenset({"report.requested"})
     succeeded_by = "report.issued"
     failed_by = "report.failed"
-    types = frozenset({made_by, succeeded_by, failed_by})
+    types = makers | frozenset({succeeded_by, failed_by})
     columns = ("version_id", "kind", "requested_by_id", "status", "failure", "file_id", "dossier_id", "log_index")
 
     def expected(self, entry: Entry) -> dict[str, Any]:
@@ -175,8 +183,8 @@ class Reports(FinishedWork):
 class Datasets(RowPerEntry):
     noun = "dataset"
     table = Dataset
-    made_by = "dataset.registered"
-    types = frozenset({made_by})
+    makers = frozenset({"dataset.registered"})
+    types = makers
     columns = ("project_id", "name")
 
     def expected(self, entry: Entry) -> dict[str, Any]:
@@ -186,9 +194,16 @@ class Datasets(RowPerEntry):
 class DatasetVersions(RowPerEntry):
     noun = "dataset version"
     table = DatasetVersion
-    made_by = "dataset_version.registered"
-    types = frozenset({made_by})
-    columns = ("dataset_id", "digest", "row_count", "created_by_id")
+    makers = frozenset({"dataset_version.registered"})
+    types = makers | frozenset({"dataset_version.recalled"})
+    columns = (
+        *("dataset_id", "digest", "row_count", "created_by_id"),
+        *("recalled_by_id", "recalled_at", "recall_reason"),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recalled: set[int] = set()
 
     def prepare(self, entries: Sequence[Entry]) -> None:
         super().prepare(entries)
@@ -209,12 +224,24 @@ class DatasetVersions(RowPerEntry):
         if sorted(self.sources.get(row["pk"], ())) != sorted(entry.data["derived_from"]):
             yield "it is derived from other dataset versions than recorded"
 
+    def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        self.recalled.add(row["pk"])
+        said = {"recalled_by_id": entry.actor_id, "recall_reason": entry.body.get("reason", "")}
+        yield from differences(row, said)
+        yield from moment_differs(row, "recalled_at", entry.at)
+
+    def finish(self) -> Iterator[Problem]:
+        yield from super().finish()
+        for key, recalled_at in iterate_rows(DatasetVersion, "recalled_at"):
+            if recalled_at is not None and key in self.seen and key not in self.recalled:
+                yield Problem(None, f"dataset version {key} is marked as recalled, but no entry recalls it")
+
 
 class DatasetUses(RowPerEntry):
     noun = "dataset use"
     table = DatasetUse
-    made_by = "dataset_use.declared"
-    types = frozenset({made_by})
+    makers = frozenset({"dataset_use.declared"})
+    types = makers
     columns = ("version_id", "dataset_version_id", "role")
 
     def expected(self, entry: Entry) -> dict[str, Any]:

@@ -6,20 +6,17 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from governance.attestations import EnvelopeError, open_envelope, statement_digest
 from governance.canonical import sha256_hex
-from governance.models import DossierSnapshot, Release, SignOff, Waiver
-from governance.notes import NoteError
+from governance.models import Authentication, DossierSnapshot, Role, SignOff, Waiver
 from governance.projections.base import (
     Entry,
     Problem,
     Projection,
     RowPerEntry,
-    iterate_rows,
     moment_differs,
     row_batches,
 )
-from governance.trust import Trust
+from governance.projections.releases import KINDS
 
 REASON_LIMIT = 2_000  # what an entry keeps of a reason
 
@@ -27,11 +24,12 @@ REASON_LIMIT = 2_000  # what an entry keeps of a reason
 class SignOffs(RowPerEntry):
     noun = "sign-off"
     table = SignOff
-    made_by = "sign_off.given"
-    types = frozenset({made_by})
+    makers = frozenset({"sign_off.given"})
+    types = makers
     columns = (
         *("version_id", "dossier_id", "signer_id", "signer_name", "role", "decision", "meaning"),
-        *("reason", "signed_at", "log_index"),
+        *("reason", "authentication", "membership__user_id", "membership__role"),
+        *("delegation_id", "delegation__from_user_id", "signed_at", "log_index"),
     )
 
     def expected(self, entry: Entry) -> dict[str, Any]:
@@ -44,21 +42,32 @@ class SignOffs(RowPerEntry):
             "role": data["role"],
             "decision": data["decision"],
             "meaning": data["meaning"],
+            "authentication": data.get("authentication", Authentication.PASSWORD),
+            "delegation_id": data["delegation"]["id"] if "delegation" in data else None,
             "log_index": entry.index,
         }
 
     def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         if row["reason"][:REASON_LIMIT] != entry.body.get("reason", ""):
             yield "its reason is not the recorded one"
+        holder = entry.data["delegation"]["from"] if "delegation" in entry.data else entry.data["signer"]
+        if row["membership__user_id"] and (row["membership__user_id"], row["membership__role"]) != (
+            holder,
+            row["role"],
+        ):
+            yield "the role it was given in is another person's or another role"
         yield from moment_differs(row, "signed_at", entry.at)
 
 
 class Waivers(RowPerEntry):
     noun = "waiver"
     table = Waiver
-    made_by = "waiver.granted"
-    types = frozenset({made_by})
-    columns = ("version_id", "finding_key", "gap", "reason", "expires_at", "granted_by_id", "granted_at", "log_index")
+    makers = frozenset({"waiver.granted"})
+    types = makers
+    columns = (
+        *("version_id", "finding_key", "gap", "reason", "expires_at", "role"),
+        *("granted_by_id", "granted_at", "log_index"),
+    )
 
     def expected(self, entry: Entry) -> dict[str, Any]:
         return {
@@ -67,6 +76,7 @@ class Waivers(RowPerEntry):
             "gap": entry.data["gap"],
             "reason": entry.body["reason"],
             "expires_at": datetime.fromisoformat(entry.data["expires_at"]),
+            "role": entry.data.get("role", Role.COMPLIANCE),
             "granted_by_id": entry.actor_id,
             "log_index": entry.index,
         }
@@ -75,80 +85,10 @@ class Waivers(RowPerEntry):
         return moment_differs(row, "granted_at", entry.at)
 
 
-class Releases(RowPerEntry):
-    """A release lasts until the next promotion of its model in its environment, or its version's retirement."""
-
-    noun = "release"
-    table = Release
-    made_by = "version.promoted"
-    types = frozenset({made_by})
-    columns = (
-        *("model_id", "version_id", "environment", "dossier_id", "promoted_by_id", "started_at"),
-        *("log_index", "statement", "envelope"),
-    )
-
-    def __init__(self, trust: Trust) -> None:
-        super().__init__()
-        self.trust = trust
-
-    def expected(self, entry: Entry) -> dict[str, Any]:
-        return {
-            "model_id": entry.related_id("model"),
-            "version_id": entry.related_id("version"),
-            "environment": entry.data["environment"],
-            "dossier_id": entry.data["dossier"],
-            "promoted_by_id": entry.actor_id,
-            "log_index": entry.index,
-        }
-
-    def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
-        yield from moment_differs(row, "started_at", entry.at)
-        if statement_digest(row["statement"]) != entry.data["statement"]:
-            yield "its statement is not the recorded one"
-        if row["envelope"] and self.trust.keys:
-            try:
-                if open_envelope(row["envelope"], self.trust.sealing_vkeys(entry.index)) != row["statement"]:
-                    yield "its envelope carries another statement"
-            except (EnvelopeError, NoteError) as error:
-                yield f"its envelope does not hold: {error}"
-
-
-class ReleaseEnds(Projection):
-    types = frozenset({"version.promoted", "version.retired"})
-
-    def __init__(self) -> None:
-        self.live: dict[tuple[int, str], int] = {}
-        self.started: dict[int, int] = {}
-        self.ended: dict[int, Entry] = {}
-
-    def read_one(self, entry: Entry) -> Iterable[str]:
-        model = entry.related_id("model")
-        promoted = entry.type == "version.promoted"
-        for environment in [entry.data["environment"]] if promoted else entry.data["environments"]:
-            former = self.live.pop((model, environment), None)
-            if former is not None:
-                self.ended[former] = Entry(entry.index, entry.at, {})
-        if promoted:
-            self.live[model, entry.data["environment"]] = entry.subject_id
-            self.started[entry.subject_id] = entry.index
-        return ()
-
-    def finish(self) -> Iterator[Problem]:
-        for key, ended_at in iterate_rows(Release, "ended_at"):
-            end = self.ended.get(key)
-            if end is None and ended_at is not None and key in self.started:
-                yield Problem(self.started[key], f"release {key} is marked as ended, but no entry ends it")
-            elif end is not None and ended_at is None:
-                yield Problem(end.index, f"release {key} was ended here and is marked as live")
-            elif end is not None:
-                for what in moment_differs({"ended_at": ended_at}, "ended_at", end.at):
-                    yield Problem(end.index, f"release {key}: {what}")
-
-
 class DossierSnapshots(Projection):
     """Entries name dossiers by digest, so a kept text needs only to have its own digest."""
 
-    types = frozenset({"sign_off.given", "version.promoted", "report.issued"})
+    types = frozenset({"sign_off.given", "report.issued", "emergency.asked", *KINDS})
 
     def __init__(self) -> None:
         self.named: dict[str, int] = {}
