@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Min
 
 from governance import store
+from governance.append_only import find_fallen
 from governance.exceptions import GovernanceError
 from governance.log_entries import BrokenEntry, EntryRow, iterate_batches, one_reading, read_body
 from governance.log_tree import TreeCheck
@@ -111,6 +113,7 @@ def verify(*, vkeys: Trust | Sequence[str], progress: Progress | None = None) ->
             if progress is not None:
                 progress(min(tree.place, size), size)
         findings.add(tree.finish())
+        findings.add(Problem(None, what) for what in find_fallen(connection))
         for projection in projections:
             findings.add(projection.finish(), of_tables=True)
     return _conclude(size, tree, findings)
