@@ -1,4 +1,4 @@
-"""The command line: ``countersign login, submit, audit, stress, record, reproduce, gate, report, verify, witness ...``.
+"""The command line: ``countersign login, whoami, submit, audit, gate, report`` and the commands added at the end.
 
 Exit codes: 0 yes or done, 1 no (the gate is closed, a document was tampered with), 2 it could not be told.
 """
@@ -16,10 +16,12 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from countersign import __version__, verifier
+from countersign import __version__
 from countersign.client import Client, Session
 from countersign.config import Config, read_config, write_config
+from countersign.deploy_commands import attestation, reconcile_command, run
 from countersign.errors import CountersignError
+from countersign.export_commands import export
 from countersign.files import digest_file
 from countersign.reproduce_commands import record, reproduce_command
 from countersign.showing import gate_table
@@ -39,6 +41,8 @@ from countersign.terminal import (
     version_option,
 )
 from countersign.types import Gate, Version
+from countersign.verifier import default_receipt
+from countersign.verify_commands import verify
 from countersign.witness_commands import witness
 
 SCOPES = ("read", "submit", "report")
@@ -240,59 +244,14 @@ def report(version_text: str, output: Path) -> int:
     return YES
 
 
-def default_receipt(document: Path) -> Path:
-    """Return where the receipt of a document is kept unless somebody says otherwise."""
-    return document.with_name(document.name + ".receipt.json")
-
-
-@main.command()
-@click.argument("document", metavar="REPORT.pdf", type=FILE)
-@click.option("--receipt", "receipt_file", type=FILE, help="Default: REPORT.pdf.receipt.json beside it.")
-@click.option("--key", "keys", multiple=True, metavar="VKEY or @FILE", help="The log's key, from someone you trust.")
-@click.option("--url", help="Ask this portal for the key instead. Then you trust the portal.")
-@readable_errors
-def verify(document: Path, receipt_file: Path | None, keys: tuple[str, ...], url: str | None) -> int:
-    """Check a report against its receipt. With --key, without the portal.
-
-    Exit code 0: everything holds, 1: something was changed, 2: it cannot be told.
-    """
-    receipt_file = receipt_file or default_receipt(document)
-    if not receipt_file.exists():
-        raise CountersignError("no_receipt", None, f"There is no {receipt_file}. Name the receipt with --receipt.")
-    vkeys = read_keys(keys) if keys else [fetch_key(url)]
-    try:
-        receipt = verifier.parse_json(receipt_file.read_bytes(), "the receipt")
-    except verifier.NotVerifiable as error:
-        raise CountersignError("bad_receipt", None, str(error)) from None
-    verdict = verifier.verify_receipt(document.read_bytes(), receipt, vkeys, entry_type="report.issued")
-    colour = {YES: "green", NO: "bold red"}.get(int(verdict.outcome), "yellow")
-    out.print(Text(f"{verdict.outcome.name.replace('_', ' ').lower()}: {verdict.message}", style=colour))
-    if verdict and not keys:
-        err.print("The key came from the portal itself. Against a portal that lies, give --key.", style="yellow")
-    return int(verdict.outcome)
-
-
-def read_keys(given: tuple[str, ...]) -> list[str]:
-    """Return the keys given as text or as @FILE."""
-    keys: list[str] = []
-    for item in given:
-        keys += Path(item[1:]).read_text(encoding="utf-8").split() if item.startswith("@") else [item]
-    return keys
-
-
-def fetch_key(url: str | None) -> str:
-    """Return the log's key from the portal."""
-    config = read_config()
-    if url is None or url.rstrip("/") == config.url.rstrip("/"):
-        with connect() as portal:
-            return portal.log_key()
-    with Client(url, None) as portal:
-        return portal.log_key()
-
-
 main.add_command(record)
 main.add_command(reproduce_command)
 main.add_command(stress)
+main.add_command(verify)
+main.add_command(attestation)
+main.add_command(run)
+main.add_command(reconcile_command)
+main.add_command(export)
 main.add_command(witness)
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from countersign.types import (
     Gate,
     Model,
     PermissionToRun,
+    Project,
     Release,
     Report,
     SignOff,
@@ -182,6 +183,11 @@ class JudgementVerbs(Transport):
         envelope: dict[str, Any] = self.get(f"releases/{release.id}/attestation")
         return envelope
 
+    def revocations(self) -> dict[str, Any]:
+        """Return the newest signed list of attestations that were withdrawn. It says itself until when it holds."""
+        listed: dict[str, Any] = self.get("revocations")
+        return listed
+
     # --- Reports and proofs -----------------------------------------------------------------------------
 
     def reports(self, version: Version) -> list[Report]:
@@ -221,6 +227,15 @@ class JudgementVerbs(Transport):
     def log_key(self) -> str:
         """Return the log's verifier key. For a check that does not trust the portal, get it from somewhere else."""
         return self.get_text("log/key").strip()
+
+    def export_log(self, target: FilePath, *, project: Project | None = None, progress: Progress | None = None) -> Path:
+        """Download the log in one archive, for ``countersign verify export``. A broken download goes on where it broke.
+
+        Without a project the whole log, which is for organisation administrators; with one, for its auditors, that
+        project's entries in full and the hashes of all others.
+        """
+        path = "log/export" if project is None else f"projects/{project.id}/log/export"
+        return self.download(path, Path(target), progress, go_on=True)
 
     def checkpoint(self) -> str:
         """Return the newest signed checkpoint of the log."""

@@ -102,16 +102,25 @@ class Transport:
         answer = self._ask(method, path, headers=headers, body=body or {}, upload=upload)
         return None if answer.status_code == HTTPStatus.NO_CONTENT else self._json(answer)
 
-    def download(self, path: str, target: Path, progress: Progress | None = None) -> Path:
-        """Stream a file to ``target``. It appears there only when it is complete."""
+    def download(self, path: str, target: Path, progress: Progress | None = None, *, go_on: bool = False) -> Path:
+        """Stream a file to ``target``. It appears there only when it is complete.
+
+        With ``go_on`` a part that was left by a broken download is kept, if the portal still has the same file.
+        """
         partial = target.with_name(target.name + ".part")
+        mark = partial.with_name(partial.name + ".etag")
+        headers = {}
+        if go_on and partial.exists() and mark.exists():
+            headers = {"Range": f"bytes={partial.stat().st_size}-", "If-Range": mark.read_text(encoding="ascii")}
         try:
-            with self._http.stream("GET", API + path) as answer:
+            with self._http.stream("GET", API + path, headers=headers) as answer:
                 if answer.is_error:
                     answer.read()
                     _refuse(answer)
-                total = int(answer.headers.get("Content-Length", 0))
-                with partial.open("wb") as file:
+                if go_on:
+                    mark.write_text(answer.headers.get("ETag", ""), encoding="ascii")
+                with partial.open("ab" if answer.status_code == HTTPStatus.PARTIAL_CONTENT else "wb") as file:
+                    total = file.tell() + int(answer.headers.get("Content-Length", 0))
                     for chunk in answer.iter_bytes():
                         file.write(chunk)
                         if progress is not None:
@@ -119,6 +128,7 @@ class Transport:
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         partial.replace(target)
+        mark.unlink(missing_ok=True)
         return target
 
     def _write_headers(self) -> dict[str, str]:

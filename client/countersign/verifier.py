@@ -3,7 +3,7 @@
 
     python verifier.py attestation BUNDLE.json --artifact model.bin --environment production --key VKEY
     python verifier.py receipt DOCUMENT RECEIPT.json --key VKEY
-    python verifier.py report REPORT.pdf [RECEIPT.json] --key VKEY
+    python verifier.py report REPORT.pdf --key VKEY
     python verifier.py export ARCHIVE.tar --key VKEY
     python verifier.py compare OLD.txt NEW.txt --proof PROOF.json --key VKEY
     python verifier.py revocations LIST.json --key VKEY
@@ -549,6 +549,11 @@ def _open_envelope(envelope: Any, payload_type: str, trust: Trust) -> tuple[byte
     if not signers:
         _refuse("no given key has signed the envelope")
     return payload, signers
+
+
+def read_statement(bundle: Any) -> Any:
+    """Return the statement in a bundle that was checked: it is read, and not judged again."""
+    return parse_json(base64.b64decode(bundle["envelope"]["payload"]), "the statement")
 
 
 def _check_promotion(payload: bytes, statement: Any, entry: dict[str, Any]) -> None:
@@ -1179,10 +1184,16 @@ _BASE: _Point = (_BASE_X, _BASE_Y, 1, _BASE_X * _BASE_Y % _P)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one check, print its verdict in one line of plain ASCII, return the exit code."""
+    verdict = run(arguments)
+    print(f"{verdict.word}: {plain(verdict.message)}")
+    return int(verdict.outcome)
+
+
+def run(arguments: Sequence[str] | None = None) -> Verdict:
+    """Run the check that a command line names. Wrong usage ends the program with exit code 2."""
     options = _parser().parse_args(arguments)
     verdict: Verdict = _judged(options.run)(options)
-    print(f"{verdict.word}: {_plain(verdict.message)}")
-    return int(verdict.outcome)
+    return verdict
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -1192,8 +1203,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help_text)
         for file in files:
             command.add_argument(file.rstrip("?"), type=Path, nargs="?" if file.endswith("?") else None)
-        command.add_argument("--key", "--vkey", action="append", default=[], help="verifier key or @FILE; repeatable")
-        command.add_argument("--trust", type=Path, help="trust file: keys with their ranges, witnesses, quorum")
+        _add_trust(command)
         command.set_defaults(run=run, type=None, proof=None)
         for option, settings in _OPTIONS.get(name, {}).items():
             command.add_argument(option, **settings)
@@ -1222,9 +1232,14 @@ def _run_receipt(options: argparse.Namespace) -> Verdict:
 
 
 def _run_report(options: argparse.Namespace) -> Verdict:
-    receipt = options.receipt or options.report.with_name(options.report.name + ".receipt.json")
+    receipt = options.receipt or default_receipt(options.report)
     read = _read_json(receipt, MAX_RECEIPT_BYTES)
     return verify_digest(digest_file(options.report), read, _read_trust(options), entry_type="report.issued")
+
+
+def default_receipt(document: Path) -> Path:
+    """Return where the receipt of a document is kept unless somebody says otherwise."""
+    return document.with_name(document.name + ".receipt.json")
 
 
 def _run_export(options: argparse.Namespace) -> Verdict:
@@ -1248,7 +1263,7 @@ def _run_revocations(options: argparse.Namespace) -> Verdict:
 _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], Verdict], tuple[str, ...], str]] = {
     "attestation": (_run_attestation, ("bundle",), "whether an artifact may run"),
     "receipt": (_run_receipt, ("document?", "receipt"), "a document and its receipt, or an entry by its receipt"),
-    "report": (_run_report, ("report", "receipt?"), "an issued PDF; its receipt is REPORT.pdf.receipt.json by default"),
+    "report": (_run_report, ("report",), "an issued PDF and its receipt"),
     "export": (_run_export, ("archive", "checkpoint?"), "an exported log, or entries one per line and a checkpoint"),
     "compare": (_run_compare, ("old", "new"), "an older and a newer checkpoint"),
     "revocations": (_run_revocations, ("list",), "a revocation list"),
@@ -1266,6 +1281,7 @@ _OPTIONS: dict[str, dict[str, Mapping[str, Any]]] = {
         "--revocations": {"type": Path, "help": "a revocation list of the portal's, not stale"},
     },
     "receipt": {"--type": {"help": "what the entry must record, as report.issued"}},
+    "report": {"--receipt": {"type": Path, "help": "default: REPORT.pdf.receipt.json beside it"}},
     "export": {
         "--kept": {"type": Path, "action": "append", "default": [], "help": "a checkpoint you kept from earlier"}
     },
@@ -1274,11 +1290,23 @@ _OPTIONS: dict[str, dict[str, Mapping[str, Any]]] = {
 }
 
 
+def trust_of(words: Sequence[str]) -> Trust:
+    """Return whom --key and --trust on a command line trust. Raises NotVerifiable and OSError."""
+    parser = argparse.ArgumentParser()
+    _add_trust(parser)
+    return _read_trust(parser.parse_args(words))
+
+
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--key", "--vkey", action="append", default=[], help="verifier key or @FILE; repeatable")
+    parser.add_argument("--trust", type=Path, help="trust file: keys with their ranges, witnesses, quorum")
+
+
 def _read_trust(options: argparse.Namespace) -> Trust:
     """What --trust says and --key adds."""
     keys: list[str] = []
     for given in options.key:
-        keys.extend(_read_text(Path(given[1:])).split() if given.startswith("@") else [given])
+        keys += (_read_text(Path(given[1:])) if given.startswith("@") else given).split()
     added = tuple(_parse_vkey(key) for key in keys)
     if options.trust is None:
         return Trust(added)
@@ -1327,7 +1355,7 @@ def _teller() -> Callable[[int, int], None] | None:
     return tell
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Make text from strangers harmless on a terminal."""
     return "".join(c if c.isascii() and c.isprintable() else ascii(c)[1:-1] for c in text)
 

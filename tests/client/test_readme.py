@@ -28,6 +28,9 @@ def list_commands() -> list[list[str]]:
 def test_commands_and_options_exist(words: list[str]) -> None:
     command = main.commands.get(words[1])
     assert command is not None
+    if isinstance(command, click.Group):
+        command = command.commands.get(words[2])
+        assert command is not None
     known = {option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts]}
     ours = words[: words.index("--")] if "--" in words else words
 
