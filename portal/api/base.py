@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from governance.actors import API_TOKEN, Actor
 from governance.exceptions import NotPermitted
 from governance.permissions import READ
-from portal.actors import actor_of, request_id_of
+from portal.actors import actor_of, renew_session, request_id_of
 from portal.api.answers import answered_once
 from portal.api.etags import make_etag
 from portal.api.filters import PAGE_PARAMETERS, Filter, apply_filters, refuse_unknown
@@ -42,7 +42,10 @@ class OneRepresentation(DefaultContentNegotiation):
 
 
 class ApiView(APIView):
-    """``filters``: the query parameters of GET. ``answers_secret``: the answer to a write is never kept."""
+    """``filters``: the query parameters of GET. ``answers_secret``: the answer to a write is never kept.
+
+    ``takes_proof`` is set once the body has brought a proof of who signs: the session then gets another key.
+    """
 
     content_negotiation_class = OneRepresentation
     pagination_class = KeysetPagination
@@ -51,6 +54,7 @@ class ApiView(APIView):
     is_list: ClassVar[bool] = False
     answers_secret: ClassVar[bool] = False
     sends_revision: ClassVar[bool] = False
+    takes_proof = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -80,6 +84,8 @@ class ApiView(APIView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
+        if self.takes_proof and response.status_code < 400:
+            renew_session(request)
         response["X-Request-Id"] = request_id_of(request)
         response["Cache-Control"] = "no-store"
         response["Vary"] = "Authorization, Cookie"

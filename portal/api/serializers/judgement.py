@@ -12,8 +12,9 @@ from rest_framework import serializers
 
 from governance.findings import Area, FindingStatus
 from governance.lifecycle import State
-from governance.models import AuditLogEntry, ComplianceReport, Decision, ReportKind, Role, WorkStatus
+from governance.models import AuditLogEntry, Authentication, ComplianceReport, Decision, ReportKind, Role, WorkStatus
 from portal.api.fields import FreeObject, Instant, Strict, Text
+from portal.api.proofs import Signed
 from portal.api.serializers.catalog import ModelName, VersionName
 from portal.api.serializers.evidence import FileShape
 from portal.api.serializers.people import Person, ProjectName
@@ -90,6 +91,9 @@ class SignOffShape(serializers.Serializer[Any]):
     reason = serializers.CharField()
     dossier_digest = serializers.CharField(source="dossier_id")
     signed_at = serializers.DateTimeField()
+    authentication = serializers.ChoiceField(
+        choices=Authentication.choices, help_text="How the signer proved who they are."
+    )
     log_index = serializers.IntegerField(allow_null=True)
 
 
@@ -108,13 +112,12 @@ class SignOffShape(serializers.Serializer[Any]):
         )
     ]
 )
-class GiveSignOff(Strict):
+class GiveSignOff(Signed):
     role = serializers.ChoiceField(choices=Role.choices)
     decision = serializers.ChoiceField(choices=Decision.choices)
     meaning = Text()
     reason = Text(required=False, default="")
     dossier_digest = Text(help_text="The digest of the dossier you read.")
-    password = Text(write_only=True)
 
 
 class WaiverShape(serializers.Serializer[Any]):
@@ -142,11 +145,10 @@ class WaiverShape(serializers.Serializer[Any]):
         )
     ]
 )
-class GrantWaiver(Strict):
+class GrantWaiver(Signed):
     finding_key = Text()
     reason = Text()
     expires_at = Instant()
-    password = Text(write_only=True)
 
 
 @extend_schema_serializer(
@@ -158,10 +160,9 @@ class GrantWaiver(Strict):
         )
     ]
 )
-class PromoteVersion(Strict):
+class PromoteVersion(Signed):
     environment = Text()
     dossier_digest = Text(help_text="The digest of the dossier you read.")
-    password = Text(write_only=True)
 
 
 class ReleaseShape(serializers.Serializer[Any]):
@@ -257,13 +258,6 @@ class LogEntryWithProof(LogEntryShape):
     def get_body(self, entry: AuditLogEntry) -> dict[str, Any]:
         body: dict[str, Any] = json.loads(bytes(entry.body))
         return body
-
-
-class CheckpointShape(serializers.Serializer[Any]):
-    size = serializers.IntegerField()
-    root = Base64(help_text="The tree's root in base64.")
-    note = serializers.CharField(help_text="The C2SP signed note.")
-    signed_at = serializers.DateTimeField()
 
 
 class MetricShape(serializers.Serializer[Any]):

@@ -46,6 +46,8 @@ ROUTES = [
     Route("api-token", "DELETE", "tokens/{token}", status=204),
     Route("api-projects", "GET", "projects", stranger=200),
     Route("api-projects", "POST", "projects", "organisation_administrator", {"name": "Another"}, 201, 403),
+    # Nobody of the cast has a passkey that could be asked; test_proofs.py has.
+    Route("api-passkey-questions", "POST", "passkey-questions", body={"purpose": "x"}, status=400, stranger=400),
     Route("api-project", "GET", "projects/{project}"),
     Route("api-memberships", "GET", "projects/{project}/memberships"),
     Route(
