@@ -49,6 +49,7 @@ SPECTACULAR_SETTINGS = {
             ("releases", "What runs where, with its attestation."),
             ("reports", "Compliance reports as PDF, with receipts."),
             ("audit log", "One Merkle tree of everything done."),
+            ("policies", "What a version needs before an environment, by its risk tier."),
             ("projects", "Teams' spaces, roles, requirement templates."),
             ("people", "Accounts and tokens."),
         )

@@ -17,15 +17,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from governance.dossier_reading import CONTRIBUTING
+from governance.exceptions import GovernanceError
 from governance.lifecycle import State
 from governance.models import (
+    APPROVALS,
     ComplianceReport,
     DatasetUse,
-    Decision,
     Evaluation,
     LogSubject,
     Membership,
     ModelVersion,
+    PromotionPolicy,
     ProofOfConcept,
     Role,
     SignOff,
@@ -33,7 +35,8 @@ from governance.models import (
     WorkStatus,
 )
 from governance.permissions import RULES
-from governance.policy import policy_for
+from governance.policies_in_force import bound_policies
+from governance.policy import Policy, policy_for
 
 MOST_CANDIDATES = 50
 FAILURES_SHOWN_FOR = timedelta(days=14)
@@ -74,6 +77,7 @@ def list_waiting(user: User) -> list[Waiting]:
         *_list_signatures(holder),
         *_list_promotions(holder),
         *_list_decisions(holder),
+        *_list_policies(holder),
         *sorted(_list_own_work(user), key=lambda item: URGENCY.index(item.tone)),
     ]
 
@@ -92,10 +96,10 @@ def _list_signatures(holder: Holder) -> list[Waiting]:
     """Versions in review that still need a signature I may give: a role of mine, no part of mine in the dossier."""
     candidates = _candidates(holder, State.IN_REVIEW, RULES["sign_off"].roles)
     touched = _touched_by(holder.user, candidates)
-    votes = _read_standing_votes(candidates)
+    votes, policies = _read_standing_votes(candidates), _read_policies(candidates)
     found = []
     for version in candidates:
-        roles = _list_empty_roles(version, holder, votes[version.pk])
+        roles = _list_empty_roles(version, policies[version.pk], holder, votes[version.pk])
         if roles and version.pk not in touched:
             found.append(
                 Waiting(
@@ -113,17 +117,27 @@ def _list_signatures(holder: Holder) -> list[Waiting]:
     return found
 
 
-def _list_empty_roles(version: ModelVersion, holder: Holder, votes: list[SignOff]) -> list[str]:
-    """My roles in which the policy of the version's tier still wants a person. Whoever has signed fills one slot."""
+def _read_policies(versions: list[ModelVersion]) -> dict[int, Policy]:
+    """Version -> the policy that judges it. One that cannot be read must not hide the others: its own page says so."""
+    try:
+        return bound_policies(versions)
+    except GovernanceError:
+        return {version.pk: policy_for(version.model.risk_tier) for version in versions}
+
+
+def _list_empty_roles(version: ModelVersion, policy: Policy, holder: Holder, votes: list[SignOff]) -> list[str]:
+    """My roles in which the policy that judges the version still wants a person. Whoever has signed fills one slot."""
     if any(vote.signer.person_key == holder.user.person_key for vote in votes):
         return []
     approvals: dict[str, set[str]] = defaultdict(set)
     for vote in votes:
-        if vote.decision == Decision.APPROVE:
+        if vote.decision in APPROVALS:
             approvals[vote.role].add(vote.signer.person_key)
     held = holder.roles[version.model.project_id]
-    steps = policy_for(version.model.risk_tier).sign_offs
-    return [step.role for step in steps if step.role in held and len(approvals[step.role]) < step.count]
+    wanted: dict[str, int] = defaultdict(int)
+    for step in policy.sign_offs:
+        wanted[step.role] += step.count
+    return [role for role, count in wanted.items() if role in held and len(approvals[role]) < count]
 
 
 def _list_promotions(holder: Holder) -> list[Waiting]:
@@ -133,8 +147,7 @@ def _list_promotions(holder: Holder) -> list[Waiting]:
     return [
         Waiting(
             title=str(version),
-            text=_("Is approved and may be promoted to %(environment)s.")
-            % {"environment": policy_for(version.model.risk_tier).environment},
+            text=_("Is approved and may be promoted to %(environment)s.") % {"environment": version.target_environment},
             url=reverse("pages:promote", args=[version.pk]),
             action=_("Promote"),
             since=version.submitted_at,
@@ -191,7 +204,7 @@ def _read_last_changes(versions: list[ModelVersion]) -> dict[int, int]:
     return {version.pk: max(own.get(version.pk, -1), shared.get(version.model_id, -1)) for version in versions}
 
 
-# --- Deciding on a proof of concept -------------------------------------------------------------------------
+# --- Deciding on proofs of concept and policies -------------------------------------------------------------
 
 
 def _list_decisions(holder: Holder) -> list[Waiting]:
@@ -210,6 +223,28 @@ def _list_decisions(holder: Holder) -> list[Waiting]:
             project=poc.model.project.name,
         )
         for poc in undecided.select_related("model__project", "written_by").order_by("pk")[:MOST_CANDIDATES]
+    ]
+
+
+def _list_policies(holder: Holder) -> list[Waiting]:
+    """Proposed policies that somebody else has to adopt."""
+    projects = holder.projects_where(RULES["adopt_policy"].roles)
+    proposed = PromotionPolicy.objects.open().filter(project_id__in=projects)
+    proposed = proposed.exclude(proposed_by__person_key=holder.user.person_key)
+    return [
+        Waiting(
+            title=_("Promotion policy: %(tier)s risk, %(environment)s")
+            % {"tier": policy.get_risk_tier_display(), "environment": policy.environment},
+            text=_("Version %(number)d, proposed by %(name)s, waits for a second person.")
+            % {"number": policy.number, "name": policy.proposed_by},
+            url=reverse("pages:policy", args=[policy.pk]),
+            action=_("Read"),
+            since=policy.proposed_at,
+            icon="scale",
+            tone="info",
+            project=policy.project.name,
+        )
+        for policy in proposed.select_related("project", "proposed_by").order_by("pk")[:MOST_CANDIDATES]
     ]
 
 

@@ -18,7 +18,7 @@ from governance.actions import evidence as evidence_actions
 from governance.evidence_content import NEEDS_FILE
 from governance.models import Evidence, EvidenceKind
 from governance.permissions import may
-from governance.policy import policy_for
+from governance.policies_in_force import bound_policy
 from portal.actors import actor_of
 from portal.pages.forms.evidence import FORMS
 from portal.pages.perform import go_to, no_store, perform
@@ -126,7 +126,7 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _choose_kind(request: HttpRequest, version: Any) -> HttpResponse:
     offered = set(version.evidence.current().values_list("kind", flat=True))
-    needed = policy_for(version.model.risk_tier).evidence
+    needed = bound_policy(version).evidence
     kinds = [
         {
             "kind": kind,

@@ -21,6 +21,7 @@ from governance.models import (
     Membership,
     ModelVersion,
     Project,
+    PromotionPolicy,
     RegisteredModel,
     Release,
     Role,
@@ -28,12 +29,13 @@ from governance.models import (
 )
 from governance.signer import sign_once
 from tests import cast
+from tests.governance.policy_texts import propose
 
 
 @dataclass
 class Scene:
     """``version`` is released and a report on it asked for, ``ready`` is in review, ``draft`` has just begun,
-    ``waiting`` is an evaluation of it that nobody has run."""
+    ``waiting`` is an evaluation of it that nobody has run. ``policy`` and ``spare_policy`` are proposed."""
 
     project: Project
     model: RegisteredModel
@@ -43,6 +45,8 @@ class Scene:
     release: Release
     report: ComplianceReport
     waiting: Evaluation
+    policy: PromotionPolicy
+    spare_policy: PromotionPolicy
 
     def address(self, pattern: str) -> str:
         """Fill an address such as ``evidence/{evidence}/file`` with the scene's ids."""
@@ -60,6 +64,8 @@ class Scene:
             evidence=Evidence.objects.filter(kind="predictions").earliest("pk").pk,
             evaluation=Evaluation.objects.earliest("pk").pk,
             waiting=self.waiting.pk,
+            policy=self.policy.pk,
+            spare_policy=self.spare_policy.pk,
             membership=Membership.objects.filter(project=self.project, role=Role.VALIDATOR).earliest("pk").pk,
             user=User.objects.get(username="aoife").pk,
             entry=self.release.log_index,
@@ -97,9 +103,11 @@ def scene(
     waiting = evaluations.request_evaluation(
         draft, kind="bias_audit", evidence=table, spec=cast.PREDICTIONS_SPEC, actor=cast.acting(developer)
     )
+    by = User.objects.get(username="carla")
+    proposals = [propose(model_with_go.project, by=by, tier=tier) for tier in ("medium", "low")]
     sign_once()
     release.refresh_from_db()
-    return Scene(model_with_go.project, model_with_go, version, ready, draft, release, report, waiting)
+    return Scene(model_with_go.project, model_with_go, version, ready, draft, release, report, waiting, *proposals)
 
 
 @pytest.fixture

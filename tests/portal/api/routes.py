@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.cast import PASSWORD, PREDICTIONS_SPEC
+from tests.governance.policy_texts import next_text
 
 NOW = "2026-01-02T03:04:05Z"
 CRITERION = {"metric": "recall", "comparator": "at_least", "threshold": "0.5"}
@@ -27,6 +28,7 @@ class Route:
     body: Any = None
     status: int = 200
     stranger: int = 404
+    writes: bool = True  # what is not a GET, and succeeds
 
 
 ROUTES = [
@@ -66,6 +68,28 @@ ROUTES = [
         "compliance",
         {"text": "- {title: a, statement: b}"},
     ),
+    Route("api-policies", "GET", "projects/{project}/policies"),
+    Route(
+        "api-policies",
+        "POST",
+        "projects/{project}/policies",
+        "compliance",
+        {"risk_tier": "high", "environment": "production", "text": next_text(), "reason": "Calmer."},
+        201,
+    ),
+    Route("api-policies-in-force", "GET", "projects/{project}/policies/in-force"),
+    Route(
+        "api-policies-dry-run",
+        "POST",
+        "projects/{project}/policies/dry-run",
+        "administrator",
+        {"text": next_text()},
+        writes=False,
+    ),
+    Route("api-policy", "GET", "policies/{policy}"),
+    Route("api-policy-dry-run", "GET", "policies/{policy}/dry-run"),
+    Route("api-policy-adopt", "POST", "policies/{policy}/adopt", "administrator", {"password": PASSWORD}),
+    Route("api-policy-withdraw", "POST", "policies/{spare_policy}/withdraw", "compliance", {"reason": "Not now."}),
     Route("api-models", "GET", "models", stranger=200),
     Route("api-models", "POST", "models", "developer", {"project": "{project}", "name": "Second"}, 201, 400),
     Route("api-model", "GET", "models/{model}"),

@@ -9,6 +9,7 @@ from governance.actions import people, reports
 from governance.models import AuditLogEntry, Membership
 from portal.pages.urls import FRONT
 from tests import cast
+from tests.governance.policy_texts import propose
 from tests.portal.pages.browsing import browse, text_of
 from tests.second_factors import add_totp
 
@@ -50,6 +51,13 @@ DOORS = {
     "project-new": FORBIDDEN,
     "project": HIDDEN,
     "template": HIDDEN,
+    "policies": HIDDEN,
+    "policies-new": HIDDEN,
+    "policies-line": HIDDEN,
+    "policy": HIDDEN,
+    "policy-dry-run": HIDDEN,
+    "policy-adopt": HIDDEN,
+    "policy-withdraw": HIDDEN,
     "role-end": HIDDEN,
     "people": FORBIDDEN,
     "person-new": FORBIDDEN,
@@ -62,7 +70,7 @@ UNGUARDED = {"sign-in", "sign-in-second", "sign-out", "passkey-question", "verif
 
 
 @pytest.fixture
-def addresses(version, developer) -> dict[str, str]:
+def addresses(version, developer, compliance) -> dict[str, str]:
     """Every front address filled in with things of a project the stranger is not in."""
     dataset = version.dataset_uses.first().dataset_version.dataset_id
     report = reports.request_report(version, actor=cast.acting(developer)).pk
@@ -77,6 +85,8 @@ def addresses(version, developer) -> dict[str, str]:
         "factor": developer.second_factors.get().pk,
         "project": version.model.project_id,
         "template": version.model.project_id,
+        "policies": version.model.project_id,
+        "policy": propose(version.model.project, by=compliance).pk,
         "role": Membership.objects.get(user=developer).pk,
         "person": developer.pk,
     }
@@ -86,7 +96,11 @@ def addresses(version, developer) -> dict[str, str]:
 
 def fill(name: str, route: str, numbers: dict[str, int], version: int) -> str:
     number = str(numbers.get(name.partition("-")[0], 0))
-    filled = route.replace("<int:version_pk>", str(version)).replace("<slug:tier>", "high")
+    filled = (
+        route.replace("<int:version_pk>", str(version))
+        .replace("<slug:tier>", "high")
+        .replace("<slug:environment>", "production")
+    )
     for part in ("<int:pk>", "<int:index>", "<int:size>"):
         filled = filled.replace(part, number)
     return "/" + filled
@@ -120,10 +134,17 @@ def test_stranger_reads_nothing_of_the_project_in_any_list(addresses, stranger) 
     assert leaking == []
 
 
-@pytest.mark.parametrize("name", ["dataset-version-new", "role-end", "template", "person-close", "token-revoke"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("dataset-version-new", "role-end", "template", "person-close", "token-revoke"),
+        *("policies-new", "policy-adopt", "policy-withdraw"),
+    ],
+)
 def test_stranger_changes_nothing_by_post(name, addresses, stranger) -> None:
     before = AuditLogEntry.objects.count()
     given = {"reason": "x", "text": "- {title: a, statement: b}", "revision": "1", "digest": cast.ARTIFACT}
+    given |= {"risk_tier": "high", "environment": "production", "password": cast.PASSWORD}
     answer = browse(stranger).post(addresses[name], given)
 
     assert answer.status_code == DOORS[name]
