@@ -11,8 +11,7 @@ from governance.trust import Trust
 
 def served_note(checkpoint: Checkpoint) -> str:
     """The signed note, with a line for each witness that cosigned it."""
-    lines = checkpoint.cosignatures.order_by("pk").values_list("line", flat=True)
-    return checkpoint.note + "".join(lines)
+    return checkpoint.note + "".join(cosignature.line for cosignature in checkpoint.cosignatures.all())
 
 
 def covering_checkpoint(index: int) -> Checkpoint | None:

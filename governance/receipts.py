@@ -16,7 +16,7 @@ from governance.exceptions import IntegrityBroken, InvalidInput, NotSealedYet
 from governance.log_entries import COLUMNS, BrokenEntry, EntryRow, read_body
 from governance.merkle import MerkleError, verify_inclusion
 from governance.models import AuditLogEntry, Checkpoint, LogNode, Release
-from governance.signer_files import read_vkey
+from governance.signer_files import SignerError, read_trust, read_vkey
 
 FORMAT = "countersign/receipt/1"
 
@@ -69,6 +69,17 @@ def vkey() -> str:
     if found is None:
         raise NotSealedYet("The signer has not made the log's key yet. Start it: manage.py sign_log")
     return found
+
+
+def trust_file() -> str:
+    """Every key of the log with its sizes, and the witnesses. Raises ``NotSealedYet`` and ``IntegrityBroken``."""
+    try:
+        trust = read_trust()
+    except SignerError as error:
+        raise IntegrityBroken(str(error)) from error
+    if trust is None:
+        raise NotSealedYet("The signer has not made the log's key yet. Start it: manage.py sign_log")
+    return trust.to_json()
 
 
 def _read_row(index: int) -> EntryRow:

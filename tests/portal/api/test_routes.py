@@ -124,6 +124,9 @@ def test_the_anonymous_are_asked_to_sign_in(scene: Scene, token: ApiToken) -> No
         if route.name == "api-documentation":
             assert response.headers["Location"].startswith("/sign-in/")
             continue
+        if route.name == "api-revocations":  # whoever runs a model has no account here
+            assert response.status_code == 200
+            continue
         assert response.status_code == 401, route.path
         assert response.headers["WWW-Authenticate"] == 'Bearer realm="countersign"'
         assert response.headers["Content-Type"] == "application/problem+json"
