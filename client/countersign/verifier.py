@@ -303,6 +303,8 @@ def verify_attestation(
     entry, checkpoint = _open_receipt(_field(bundle, "receipt", dict, "the bundle"), trust)
     statement = parse_json(payload, "the statement")
     _check_promotion(payload, statement, entry)
+    if bundle["receipt"].get("document_digest") != statement["predicate"]["dossier"]:
+        raise Tampered("the receipt is for another dossier than the statement names")
     moment = datetime.now(UTC) if at is None else at
     notes = [_check_artifact(statement, digest), *_check_validity(statement, environment, moment)]
     if revocations is None:
@@ -704,7 +706,8 @@ class _Archive:
 
     def check(self, file: IO[bytes]) -> Verdict:
         before = ""
-        with tarfile.open(fileobj=file, mode="r|") as tar:
+        watched: Any = _Watched(file)
+        with tarfile.open(fileobj=watched, mode="r|") as tar:
             for member in tar:
                 tar.members = []  # type: ignore[attr-defined]  # nothing goes back, and memory stays flat
                 if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or not _MEMBER.fullmatch(member.name):
@@ -717,6 +720,8 @@ class _Archive:
                     _refuse(f"{member.name} is given twice or out of its order")
                 before = member.name
                 self._take(folder, member, content)
+        if not watched.ends_well():
+            _refuse("the archive breaks off before its end")
         return self._conclude()
 
     def _take(self, folder: str, member: tarfile.TarInfo, content: IO[bytes]) -> None:
@@ -877,6 +882,27 @@ class _Archive:
             if mine.size > sealed.size:
                 what = f"the log was cut to {sealed.size} entries: you kept a checkpoint of {mine.size}"
                 raise Tampered(what, sealed.size)
+
+
+class _Watched:
+    """A file that remembers how it ended: tarfile takes an archive that broke off for one that is complete."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.size = 0
+        self.tail = b""
+
+    def read(self, size: int) -> bytes:
+        data = self.file.read(size)
+        self.size += len(data)
+        self.tail = (self.tail + data)[-2 * tarfile.BLOCKSIZE :]
+        return data
+
+    def ends_well(self) -> bool:
+        """Read on to the end, which has to be two blocks of zeros."""
+        while self.read(BLOCK):
+            pass
+        return self.size % tarfile.BLOCKSIZE == 0 and self.tail == bytes(2 * tarfile.BLOCKSIZE)
 
 
 def _walk_digests(value: Any) -> Iterator[bytes]:
