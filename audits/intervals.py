@@ -87,7 +87,8 @@ def subtract_limits(first: Bounded, second: Bounded) -> Interval:
 def katz_log(part: float, whole: float, other_part: float, other_whole: float, z: float) -> Interval | None:
     """Return Katz's log interval of (part / whole) / (other_part / other_whole).
 
-    None where a count is 0: the method has no answer there.
+    None where a count is 0: the method has no answer there. Where a share is 1 it takes that for certain,
+    one row or a thousand: see `is_saturated`.
     """
     if not part or not other_part:
         return None
@@ -95,6 +96,11 @@ def katz_log(part: float, whole: float, other_part: float, other_whole: float, z
     variance = 1 / part - 1 / whole + 1 / other_part - 1 / other_whole
     factor = math.exp(z * math.sqrt(max(variance, 0.0)))
     return Interval(ratio / factor, ratio * factor, "katz-log")
+
+
+def is_saturated(part: float, whole: float) -> bool:
+    """Tell whether a share is 1: Katz's variance is 0 there, whatever the number of rows."""
+    return part >= whole
 
 
 def divide_bounded(first: Bounded, second: Bounded) -> Interval:
@@ -186,24 +192,39 @@ def logit_interval(value: float, variance: float, size: float, z: float) -> Inte
 
 
 def mean_interval(mean: float, variance: float, size: float, z: float) -> Interval | None:
-    """Return Student's interval of a mean; None below two rows."""
-    if size < 2:
+    """Return Student's interval of a mean; None below two rows, and where all rows are alike.
+
+    Rows that are all alike do not say how far away rarer ones lie.
+    """
+    if size < 2 or variance <= 0:
         return None
     half = widen_for_size(z, size) * math.sqrt(variance / (size - 1))
     return Interval(mean - half, mean + half, "student")
 
 
 def positive_interval(mean: float, variance: float, size: float, z: float) -> Interval | None:
-    """Return limits of a mean of positive quantities, Student's on the log scale; None below two rows.
+    """Return limits of a mean of positive quantities, Student's on the log scale; None as `mean_interval`.
 
     The mean of squares and losses is skewed: the log scale keeps its upper limit wide enough.
     """
-    if size < 2:
+    if size < 2 or mean <= 0 or variance <= 0:
         return None
-    if mean <= 0 or variance <= 0:
-        return Interval(mean, mean, "student-log")
     factor = math.exp(min(widen_for_size(z, size) * math.sqrt(variance / (size - 1)) / mean, 300.0))
     return Interval(mean / factor, mean * factor, "student-log")
+
+
+def unseen_interval(value: float, size: float, z: float, lowest: float, highest: float) -> Interval:
+    """Return limits of a mean of which every row so far is alike: rows as yet unseen lie from lowest to highest.
+
+    Their share is at most Wilson's upper limit of none among so many rows.
+
+    >>> low, high, _ = unseen_interval(0.0, 100, Z_95, 0.0, 1.0)
+    >>> low, round(high, 4)
+    (0.0, 0.037)
+    """
+    share = wilson(0.0, size, z).high
+    rest = value * (1 - share)
+    return Interval(min(rest + lowest * share, value), max(rest + highest * share, value), "wilson-unseen")
 
 
 def theil_interval(positive: float, negative: float, size: float, z: float) -> Interval:
@@ -218,7 +239,7 @@ def theil_interval(positive: float, negative: float, size: float, z: float) -> I
     z : float
 
     Without any error the upper limit is the larger index that Wilson's upper limit of the share
-    of errors allows.
+    of errors allows; likewise where all rows are false positives, alike in their benefit.
     """
     mean = 1 - negative + positive
     value = max(-math.log(mean) + 2 * math.log(2) * positive / mean, 0.0)
@@ -232,5 +253,5 @@ def theil_interval(positive: float, negative: float, size: float, z: float) -> I
         influence = slope * (benefit - mean) + 2 * math.log(2) / mean * (is_positive - positive)
         variance += share * influence * influence
     if value == 0:
-        return Interval(0.0, z * math.sqrt(variance / max(size - 1, 1)), "delta")
+        return Interval(0.0, -math.log(1 - wilson(0.0, size, z).high), "wilson")
     return positive_interval(value, variance, max(size, 2.0), z) or Interval(0.0, math.inf, "delta")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from audits.intervals import Interval
+from audits.intervals import Interval, find_z, widen_for_size, wilson
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,19 +50,32 @@ def calibration_interval(bins: BinSums, value: float, *, level: float, draws: in
 
     Chance alone makes a mean of absolute values larger. The observed error is at most the true
     one plus that of chance (triangle inequality), so the lower limit takes off the quantile of
-    what chance gives (draws centred on perfect calibration); the upper limit is the percentile
-    reflected about the observed error, and never below it.
+    what chance gives (draws centred on perfect calibration). The true error is the mean error
+    of the rows with the sign of their bin, so the upper limit is that of a mean.
     """
     import numpy as np
 
-    drawn = draw_calibration(bins, draws=draws, random_state=random_state)
     chance = draw_calibration(bins, draws=draws, random_state=random_state, is_centred=True)
-    drawn, chance = drawn[~np.isnan(drawn)], chance[~np.isnan(chance)]
-    if not len(drawn):
+    chance = chance[~np.isnan(chance)]
+    if not len(chance):
         return Interval(0.0, math.inf, "bootstrap")
     low = value - float(np.quantile(chance, 0.5 + level / 2))
-    high = 2 * value - float(np.quantile(drawn, 0.5 - level / 2))
-    return Interval(max(low, 0.0), max(high, value), "bootstrap")
+    return Interval(max(low, 0.0), min(value + _find_room(bins, value, level), max(value, 1.0)), "bootstrap")
+
+
+def _find_room(bins: BinSums, value: float, level: float) -> float:
+    """Return by how much the true calibration error may be larger than the observed one.
+
+    Student's for the mean of the rows' errors, each with the sign of its bin; where few rows are
+    far off, or none so far, Wilson's for a share as large as the mean absolute error of the rows.
+    """
+    total = float(bins.weight.sum())
+    size = total * total / float(bins.weight_squared.sum())
+    variance = max(float(bins.gap_squared.sum()) / total - value * value, 0.0)
+    z = find_z(level)
+    student = widen_for_size(z, size) * math.sqrt(variance / max(size - 1, 1.0))
+    away = min(float(bins.gap_absolute.sum()) / total, 1.0)
+    return max(student, wilson(away * size, size, z).high - away)
 
 
 def draw_counts(

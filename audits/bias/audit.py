@@ -8,6 +8,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from audits.bias.against_reference import compare_to_reference
+from audits.bias.basis import Basis, find_sameness
 from audits.bias.classes import TOGETHER, list_class_metrics, set_against_rest
 from audits.bias.comparisons import Comparer
 from audits.bias.extension import extend_result
@@ -141,9 +143,11 @@ def _measure(
     """Measure everybody and every combination of features."""
     resampler = Resampler(cells, settings)
     drawn = resampler.draw((), [()]) if resampler.has_clusters else None
-    overall = measure_groups(cells, (), settings, drawn)[0][0]
+    overall = measure_groups(cells, (), settings, drawn, resampler.count((), [()]))[0][0]
+    sameness = find_sameness(overall, settings.metrics)
     groupings = [
-        _measure_grouping(cells, subset, reference, settings, resampler, scoring) for subset in list_subsets(features)
+        _measure_grouping(cells, subset, reference, settings, resampler, scoring=scoring, sameness=sameness)
+        for subset in list_subsets(features)
     ]
     return BiasAudit(
         sensitive_features=features,
@@ -205,26 +209,28 @@ def _measure_grouping(
     reference: Mapping[str, str],
     settings: Settings,
     resampler: Resampler,
+    *,
     scoring: bool,
+    sameness: str | None,
 ) -> Grouping:
     """Measure one combination of features."""
     places = [cells.features.index(name) for name in features]
     names = sorted({tuple(cell.group[place] for place in places) for cell in cells.rows})
     drawn = resampler.draw(features, names) if resampler.has_clusters else None
-    groups, frame = measure_groups(cells, features, settings, drawn)
-    comparer = Comparer(
+    groups, frame = measure_groups(cells, features, settings, drawn, resampler.count(features, names))
+    basis = Basis(
         features,
         groups,
-        frame,
         settings,
         (lambda: drawn) if drawn is not None else (lambda: resampler.draw(features, names)),
         is_clustered=drawn is not None,
+        sameness=sameness,
     )
-    spread, disparities = comparer.compare()
+    spread, disparities = Comparer(basis, frame).compare()
     base = tuple(reference[name] for name in features if name in reference)
     has_base = len(base) == len(features) and base in names
     has_selection = "selection_rate" in settings.metrics or cells.task == "binary"
-    ratios, top = find_impact_ratios(groups, settings) if has_selection else ((), ())
+    ratios, top = find_impact_ratios(basis) if has_selection else ((), ())
     named = base if has_base else None
     tests = () if drawn is not None else run_tests(groups, settings.metrics, named, settings.correction)
     return Grouping(
@@ -236,10 +242,10 @@ def _measure_grouping(
         impact_ratios=ratios,
         highest_groups=top,
         reference=named,
-        versus_reference=comparer.compare_to_reference(base) if has_base else {},
-        scoring=find_scoring_rates(cells.scores, places, settings) if scoring and cells.scores else (),
+        versus_reference=compare_to_reference(basis, base) if has_base else {},
+        scoring=find_scoring_rates(cells.scores, places, basis) if scoring and cells.scores else (),
         tests=tests,
-        standardized=standardize(groups, named, settings),
+        standardized=standardize(basis, named),
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from audits.bias.clustering import explain_clusters, find_stretch
 from audits.bias.frame import Frame, compute_frame
-from audits.bias.results import Estimate, Group, Sums
+from audits.bias.results import ClustersBehind, Estimate, Group, Sums
 from audits.bias.tallies import Settings, Tally, collapse, tally_groups
 from audits.counting.cells import Cells
 from audits.counting.error_moments import ErrorSummary
@@ -22,6 +24,7 @@ from audits.intervals import (
     positive_interval,
     rank_share,
     theil_interval,
+    unseen_interval,
     wilson,
 )
 from audits.metrics import CAN_BE_NEGATIVE, METRICS, SHARES, Counts, Metric, Share
@@ -33,7 +36,9 @@ if TYPE_CHECKING:
 
 FEWEST_RANKED = 10
 """Positive and negative rows below which the variance of an AUC is not estimated but bounded."""
-CLUSTERS_UNKNOWN = "the interval does not know that rows belong together in clusters"
+SCORE_RANGES = MappingProxyType({"brier_score": (0.0, 1.0), "calibration_bias": (-1.0, 1.0)})
+"""Between which numbers the part of a row lies, where that is known."""
+NO_SPREAD = "no interval can be given: every row gives the same number, and rarer ones are not known"
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Measuring:
     scores: ScoreSummary | None
     errors: ErrorSummary | None
     drawn: NDArray[np.float64] | None
+    clusters: Mapping[str, ClustersBehind] | None
 
 
 def measure_groups(
@@ -51,6 +57,7 @@ def measure_groups(
     features: tuple[str, ...],
     settings: Settings,
     drawn: NDArray[np.float64] | None = None,
+    clusters: Sequence[Mapping[str, ClustersBehind]] | None = None,
 ) -> tuple[tuple[Group, ...], Frame]:
     """Return every group of some features, and what fairlearn's MetricFrame says about them.
 
@@ -62,6 +69,8 @@ def measure_groups(
     settings : Settings
     drawn : array of shape (draws, groups, classes, classes), optional
         Resampled confusion sums, where rows are clustered.
+    clusters : sequence of mapping, optional
+        The clusters behind each metric, per group, where rows are clustered.
     """
     marginal = cells.marginal(features)
     places = [cells.features.index(name) for name in features]
@@ -80,9 +89,22 @@ def measure_groups(
     groups = []
     for number, (name, tally) in enumerate(tallies.items()):
         part = None if drawn is None else drawn[:, number]
-        sources = Measuring(frame.by_group[name], scores.get(name), errors.get(name), part)
+        counted = None if clusters is None else clusters[number]
+        sources = Measuring(frame.by_group[name], scores.get(name), errors.get(name), part, counted)
         groups.append(_measure_group(name, tally, sources, settings, is_multiclass=len(cells.classes) > 2))
+    if clusters is not None:
+        groups = [_mark_clusters(group) for group in groups]
     return tuple(groups), frame
+
+
+def _mark_clusters(group: Group) -> Group:
+    """Give every number of a group that its clusters keep from being judged its reason."""
+    estimates = {}
+    for name, found in group.estimates.items():
+        gap = None if found.value is None else explain_clusters(name, [group])
+        reason = "; ".join(text for text in (found.reason, gap) if text) or None
+        estimates[name] = replace(found, reason=reason)
+    return replace(group, estimates=estimates)
 
 
 def look_up(name: str, scores: ScoreSummary | None, errors: ErrorSummary | None) -> float:
@@ -114,13 +136,11 @@ def _measure_group(
             estimates[name] = Estimate(None, reason=f"undefined: {_find_gap(METRICS[name], sources)}")
             continue
         interval = _find_interval(METRICS[name], value, tally, sources, settings)
-        reason = small_reason
-        if sources.drawn is not None and METRICS[name].needs != "label":
-            reason = "; ".join(filter(None, (small_reason, CLUSTERS_UNKNOWN)))
         if interval is None:
-            estimates[name] = Estimate(value, reason=reason or "no interval can be given")
+            gap = NO_SPREAD if _lacks_spread(name, sources) else "no interval can be given"
+            estimates[name] = Estimate(value, reason=small_reason or gap)
         else:
-            estimates[name] = Estimate(value, *interval, reason)
+            estimates[name] = Estimate(value, *interval, small_reason)
     matrix = tuple(tuple(int(count) for count in row) for row in tally.counts) if is_multiclass else None
     return Group(
         values=values,
@@ -132,6 +152,7 @@ def _measure_group(
         squares=collapse(tally.squares),
         matrix=matrix,
         scores=sources.scores,
+        clusters=sources.clusters,
     )
 
 
@@ -152,7 +173,8 @@ def _find_interval(
     if metric.needs == "score":
         return _bound_score(metric.name, value, sources.scores, settings)
     if sources.drawn is not None:
-        return _bound_clustered(metric.name, value, sources.drawn, settings)
+        clusters = (sources.clusters or {}).get(metric.name)
+        return _bound_clustered(metric.name, value, sources.drawn, settings, clusters)
     weights, squares = Counts(*collapse(tally.weights)), Counts(*collapse(tally.squares))
     z = settings.z
     if metric.share is not None:
@@ -176,18 +198,36 @@ def _bound_score(name: str, value: float, scores: ScoreSummary | None, settings:
         if 0 < value < 1 and scores.auc_variance > 0 and smaller >= FEWEST_RANKED:
             return logit_interval(value, scores.auc_variance, smaller, settings.z)
         return rank_share(value, scores.effective_positives, scores.effective_negatives, settings.z)
-    if name == "mean_score":
-        return mean_interval(value, scores.variance, scores.effective, settings.z)
-    if name == "calibration_bias":
-        return mean_interval(value, scores.bias_variance, scores.effective, settings.z)
     if name == "calibration_error":
         if scores.bins is None:
             return None
         return calibration_interval(
             scores.bins, value, level=settings.level, draws=settings.draws, random_state=settings.random_state
         )
-    variance = scores.brier_variance if name == "brier_score" else scores.log_loss_variance
+    variance = _vary_score(name, scores)
+    if name in SCORE_RANGES and variance == 0:
+        return unseen_interval(value, scores.effective, settings.z, *SCORE_RANGES[name])
+    if name in ("mean_score", "calibration_bias"):
+        return mean_interval(value, variance, scores.effective, settings.z)
     return positive_interval(value, variance, scores.effective, settings.z)
+
+
+def _vary_score(name: str, scores: ScoreSummary) -> float:
+    """Return the variance of what one row adds to a mean of scores or losses."""
+    return {
+        "mean_score": scores.variance,
+        "log_loss": scores.log_loss_variance,
+        "brier_score": scores.brier_variance,
+        "calibration_bias": scores.bias_variance,
+    }[name]
+
+
+def _lacks_spread(name: str, sources: Measuring) -> bool:
+    """Tell whether a mean has no interval because all rows give the same number."""
+    if METRICS[name].needs == "error":
+        return sources.errors is not None and sources.errors.variances.get(name) == 0
+    has_mean = METRICS[name].needs == "score" and name not in ("auc", "calibration_error")
+    return has_mean and sources.scores is not None and _vary_score(name, sources.scores) == 0
 
 
 def _bound_error(name: str, value: float, errors: ErrorSummary | None, z: float) -> Interval | None:
@@ -200,8 +240,10 @@ def _bound_error(name: str, value: float, errors: ErrorSummary | None, z: float)
     return positive_interval(value, variance, errors.effective, z)
 
 
-def _bound_clustered(name: str, value: float, drawn: NDArray[np.float64], settings: Settings) -> Interval | None:
-    """Return limits from resampled clusters.
+def _bound_clustered(
+    name: str, value: float, drawn: NDArray[np.float64], settings: Settings, clusters: ClustersBehind | None
+) -> Interval | None:
+    """Return limits from resampled clusters, widened for their number; None where they do not differ.
 
     Shares get Wilson limits for the number of independent rows that vary as much as the clusters
     do; everything else the percentiles of the draws.
@@ -210,16 +252,18 @@ def _bound_clustered(name: str, value: float, drawn: NDArray[np.float64], settin
 
     values = evaluate_draws(name, drawn)
     values = values[~np.isnan(values)]
-    if len(values) < 2:
+    # Sums over clusters differ in their last digits where the clusters do not.
+    if len(values) < 2 or np.ptp(values) <= 1e-12:
         return None
-    variance = float(values.var())
+    stretch = find_stretch(clusters, settings.z)
     if name in SHARES:
-        if variance == 0 or not 0 < value < 1:
+        if not 0 < value < 1:
             return None
-        size = value * (1 - value) / variance
+        size = value * (1 - value) / (float(values.var()) * stretch**2)
         return wilson(value * size, size, settings.z)._replace(method="cluster bootstrap")
-    low, high = np.quantile(values, [0.5 - settings.level / 2, 0.5 + settings.level / 2])
-    return Interval(min(float(low), value), max(float(high), value), "cluster bootstrap")
+    low, high = value + stretch * (np.quantile(values, [0.5 - settings.level / 2, 0.5 + settings.level / 2]) - value)
+    low, high = max(float(low), 0.0), float(high) if name == "theil_index" else min(float(high), 1.0)
+    return Interval(min(low, value), max(high, value), "cluster bootstrap")
 
 
 def evaluate_draws(name: str, drawn: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from audits.bias.results import Estimate, Group
-from audits.intervals import Bounded, Interval, divide_bounded, katz_log
+from audits.intervals import Bounded, Interval, divide_bounded, is_saturated, katz_log
 from audits.metrics import SHARES, Counts
 
 if TYPE_CHECKING:
@@ -71,14 +71,15 @@ def combine(parts: Sequence[Estimate], how: str) -> Estimate:
 def divide_groups(name: str, group: Group, base: Group, z: float) -> Interval | None:
     """Return limits of the ratio of a metric between two groups.
 
-    Katz's log method for shares of whole rows; MOVER where a count is 0, rows are weighted or the
-    metric is not a share.
+    Katz's log method for shares of whole rows; MOVER where a share is 0 or 1, rows are weighted or
+    the metric is not a share.
     """
     share = SHARES.get(name)
     if share is not None and group.counts == group.weights:
         counts, others = Counts(*group.counts), Counts(*base.counts)
-        interval = katz_log(share.part(counts), share.whole(counts), share.part(others), share.whole(others), z)
-        if interval is not None:
+        own, other = (share.part(counts), share.whole(counts)), (share.part(others), share.whole(others))
+        interval = katz_log(*own, *other, z)
+        if interval is not None and not is_saturated(*own) and not is_saturated(*other):
             return interval
     first, second = bound_of(group, name), bound_of(base, name)
     if first is None or second is None or second.value <= 0:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from audits.bias.clustering import find_stretch
 from audits.bias.paired import PairedDraws, Population
+from audits.bias.results import ClustersBehind
 from audits.intervals import Bounded, divide_bounded, find_z, subtract, wilson
-from audits.metrics import METRICS
+from audits.metrics import METRICS, SHARES
 from audits.spec import AuditSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+STILL = 1e-12
+"""Draws that lie closer together are the same but for their last digits."""
 
 
 class Limits(NamedTuple):
@@ -40,27 +45,53 @@ class LossMethod:
         drawn = None if self.paired is None else self.paired.draw(metric, population, condition)
         if drawn is None:
             return loss, ratio
-        losses = turn(metric, drawn[0], drawn[1])
+        counted = self.count_clusters(metric, population, condition)
+        stretch = find_stretch(counted, find_z(self.spec.level))
+        losses = loss.value + stretch * (turn(metric, drawn[0], drawn[1]) - loss.value)
         low, high = _find_quantiles(losses, self.spec.level)
-        if high > low:
+        if high - low > STILL:
             # A bootstrap of few clusters can miss the value; the interval never does.
             loss = Limits(loss.value, min(low, loss.value), max(high, loss.value), "bootstrap-clusters")
         else:
             loss = self._bound_alike(loss, metric, population, condition)
         if ratio is not None and (drawn[0] > 0).all():
-            low, high = _find_quantiles(drawn[1] / drawn[0], self.spec.level)
-            if high > low:
-                ratio = Limits(ratio.value, min(low, ratio.value), max(high, ratio.value), "bootstrap-clusters")
+            ratios = ratio.value + stretch * (drawn[1] / drawn[0] - ratio.value)
+            low, high = _find_quantiles(ratios, self.spec.level)
+            if high - low > STILL:
+                low = max(min(low, ratio.value), 0.0)
+                ratio = Limits(ratio.value, low, max(high, ratio.value), "bootstrap-clusters")
+            elif not self.has_pairs:
+                ratio = Limits(ratio.value, None, None, "none")
         return loss, ratio
 
+    @property
+    def has_pairs(self) -> bool:
+        """Tell whether a cluster is one row, tried under every condition."""
+        return self.paired is not None and self.paired.is_plain
+
+    def count_clusters(self, metric: str, population: Population, condition: str) -> ClustersBehind | None:
+        """Return the clusters behind a metric; None where none are drawn for it."""
+        if self.paired is None or METRICS[metric].needs != "label":
+            return None
+        return self.paired.count_clusters(metric, population, condition)
+
     def _bound_alike(self, loss: Limits, metric: str, population: Population, condition: str) -> Limits:
-        """Return limits where no draw differs: as for a share of which none of the pairs was seen."""
+        """Return limits where no draw differs: as for a share of which none of the pairs was seen.
+
+        Where clusters are more than pairs of rows, each of them counts as one.
+        """
         pairs = None if self.paired is None else self.paired.count_pairs(metric, population, condition)
-        if pairs is None or loss.low is None or loss.high is None:
+        if pairs is not None and loss.low is not None and loss.high is not None:
+            room = wilson(0, pairs, find_z(self.spec.level)).high
+            low, high = loss.value - room, loss.value + room
+            return Limits(loss.value, max(low, loss.low), min(high, loss.high), "wilson-pairs")
+        counted = self.count_clusters(metric, population, condition)
+        if self.has_pairs or counted is None:
             return loss
-        room = wilson(0, pairs, find_z(self.spec.level)).high
-        low, high = loss.value - room, loss.value + room
-        return Limits(loss.value, max(low, loss.low), min(high, loss.high), "wilson-pairs")
+        if metric not in SHARES or not counted.worth:
+            return Limits(loss.value, None, None, "none")
+        room = wilson(0, counted.worth, find_z(self.spec.level)).high
+        return Limits(loss.value, loss.value - room, loss.value + room, "wilson-clusters")
 
 
 def _find_quantiles(values: NDArray[np.float64], level: float) -> tuple[float, float]:

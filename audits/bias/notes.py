@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from audits.bias.clustering import FEWEST_CLUSTERS, has_only_single_rows
 from audits.bias.results import BiasAudit, Group, Grouping, Note
 from audits.bias.tallies import Settings
 from audits.counting.cells import Cells
@@ -135,9 +136,15 @@ def _note_scores(cells: Cells, settings: Settings) -> list[Note]:
 def _note_clusters(cells: Cells) -> list[Note]:
     if cells.clusters is None:
         return []
+    number = f"{len(cells.clusters.names):,} clusters"
+    if has_only_single_rows(cells):
+        return [
+            Note("clusters", f"Each of the {number} is one row: intervals and tests are those of independent rows.")
+        ]
     text = (
-        f"Rows belong together in {len(cells.clusters.names):,} clusters: intervals of rates and disparities resample "
-        "whole clusters. Tests of difference take rows as independent and are left out."
+        f"Rows belong together in {number}: intervals of rates and of what compares them resample whole clusters, and "
+        f"settle nothing where fewer than {FEWEST_CLUSTERS} clusters stand behind them. Numbers of scores and errors "
+        "take rows as independent and settle nothing either. Tests of difference are left out."
     )
     return [Note("clusters", text)]
 

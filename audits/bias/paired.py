@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from audits.bias.classes import set_against_rest as set_class_against_rest
+from audits.bias.clustering import count_clusters
 from audits.bias.groupings import evaluate_draws
 from audits.bias.resampling import Resampler
+from audits.bias.results import ClustersBehind
 from audits.bias.tallies import Settings
 from audits.counting.cells import Cells
 from audits.metrics import METRICS, Counts
@@ -16,7 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FEWEST_CLUSTERS = 2
+TWO = 2
+"""Clusters below which nothing can be drawn."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,17 @@ class Population:
 
 
 class PairedDraws:
-    """Draws of the cells of the baseline and one condition together, made once per condition."""
+    """Draws of the cells of the baseline and one condition together, made once per condition.
+
+    `is_plain` tells whether every cluster is one unweighted row under each condition.
+    """
 
     def __init__(self, cells: Cells, baseline: str, settings: Settings) -> None:
         self._cells = cells
         self._baseline = baseline
         self._settings = settings
-        self._is_plain = not cells.weighted and has_lone_rows(cells)
+        self.is_plain = not cells.weighted and has_lone_rows(cells)
+        self._counted: dict[Any, dict[tuple[str, ...], Mapping[str, ClustersBehind]]] = {}
         self._condition: str | None = None
         self._resampler: Resampler | None = None
         self._drawn: dict[tuple[str, ...], tuple[dict[tuple[str, ...], int], NDArray[np.float64]]] = {}
@@ -54,7 +63,7 @@ class PairedDraws:
     def can_draw(cells: Cells) -> bool:
         """Tell whether there are clusters, and labels and predictions."""
         has_both = all(cell.label >= 0 and cell.prediction >= 0 for cell in cells.rows)
-        return cells.clusters is not None and len(cells.clusters.names) >= FEWEST_CLUSTERS and has_both
+        return cells.clusters is not None and len(cells.clusters.names) >= TWO and has_both
 
     def draw(
         self, metric: str, population: Population, condition: str
@@ -81,7 +90,7 @@ class PairedDraws:
 
         Where no draw shows a difference, so many pairs are all that is known.
         """
-        counts = self._find(population, condition, condition) if self._is_plain else None
+        counts = self._find(population, condition, condition) if self.is_plain else None
         if counts is None:
             return None
         if counts.shape[-1] > 2:
@@ -91,6 +100,24 @@ class PairedDraws:
             return None
         whole = share.whole(Counts(counts[:, 1, 1], counts[:, 0, 1], counts[:, 1, 0], counts[:, 0, 0]))
         return float(whole.mean()) or None
+
+    def count_clusters(self, metric: str, population: Population, condition: str) -> ClustersBehind:
+        """Return the clusters behind a metric under the baseline or under the condition, whichever are fewer."""
+        key = (population.features, population.label, condition)
+        if key not in self._counted:
+            cells = self._cells
+            if population.label is not None:
+                cells = set_class_against_rest(cells, cells.classes.index(population.label))
+            features = (*population.features, cells.features[-1])
+            places = [cells.features.index(name) for name in features]
+            names = sorted({tuple(cell.group[place] for place in places) for cell in cells.rows})
+            counted = count_clusters(cells, features, names, self._settings.label_metrics)
+            self._counted = {key: dict(zip(names, counted, strict=True))}
+        found = [
+            self._counted[key].get((*population.values, name), {}).get(metric, ClustersBehind(0, 0.0))
+            for name in (self._baseline, condition)
+        ]
+        return min(found, key=lambda part: part.worth)
 
     def _find(self, population: Population, condition: str, under: str) -> NDArray[np.float64] | None:
         """Return the drawn confusion sums of a group: draws x classes x classes."""

@@ -7,9 +7,11 @@ variation between and within them).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from audits.bias.clustering import count_clusters, has_only_single_rows
+from audits.bias.results import ClustersBehind
 from audits.bias.tallies import Settings
 from audits.counting.cells import Cells
 from audits.resampled import draw_counts
@@ -29,11 +31,20 @@ class Resampler:
         self._cells = cells
         self._settings = settings
         self._drawn: NDArray[np.float64] | None = None
+        self._has_clusters = cells.clusters is not None and not has_only_single_rows(cells)
 
     @property
     def has_clusters(self) -> bool:
-        """Tell whether whole clusters are drawn."""
-        return self._cells.clusters is not None
+        """Tell whether whole clusters are drawn: there are some, and not each of them is one row."""
+        return self._has_clusters
+
+    def count(
+        self, features: tuple[str, ...], groups: Sequence[tuple[str, ...]]
+    ) -> tuple[Mapping[str, ClustersBehind], ...] | None:
+        """Return the clusters behind each metric, per group; None where rows are drawn one by one."""
+        if not self._has_clusters:
+            return None
+        return count_clusters(self._cells, features, groups, self._settings.label_metrics)
 
     def draw(self, features: tuple[str, ...], groups: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
         """Return resampled confusion sums of these groups.
@@ -68,7 +79,7 @@ class Resampler:
         """Return draws x cells."""
         import numpy as np
 
-        if self._cells.clusters is not None:
+        if self._has_clusters:
             return self._draw_clusters()
         return draw_counts(
             np.array([cell.weight for cell in self._cells.rows], dtype=np.float64),

@@ -33,9 +33,19 @@ class Sums(NamedTuple):
     tn: float
 
 
+class ClustersBehind(NamedTuple):
+    """Clusters a number rests on; of unequal size they are worth fewer than their number."""
+
+    number: int
+    worth: float
+
+
 @dataclass(frozen=True)
 class Group:
-    """What was measured for one group (or for everybody, with no values)."""
+    """What was measured for one group (or for everybody, with no values).
+
+    `clusters` are the clusters behind each metric, None where rows are not clustered.
+    """
 
     values: tuple[str, ...]
     n: int
@@ -46,6 +56,7 @@ class Group:
     squares: Sums = Sums(0.0, 0.0, 0.0, 0.0)
     matrix: tuple[tuple[int, ...], ...] | None = None
     scores: ScoreSummary | None = field(default=None, compare=False, repr=False)
+    clusters: Mapping[str, ClustersBehind] | None = None
 
     @property
     def undefined(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from audits.bias.groupings import CLUSTERS_UNKNOWN
+from audits.bias.clustering import CLUSTERS_UNKNOWN, explain_few
 from audits.bias.loss_limits import Limits, LossMethod, turn
 from audits.bias.losses import name_loss, name_loss_difference, name_retained, name_worst
 from audits.bias.measures import Measure
@@ -28,6 +28,8 @@ from audits.resampled import range_interval
 from audits.spec import AuditSpec
 
 OTHER_CONDITIONS = "under a condition other than the baseline"
+
+NO_INTERVAL = "no interval can be given"
 
 FEW_CLASSES = 60
 """Conditions times classes up to which every class is measured against the rest."""
@@ -137,15 +139,18 @@ def _compare(base: Found, found: Found, condition: str, method: LossMethod, gap:
         after = found.get((metric, population))
         reasons = [before.reason, "no rows under the condition" if after is None else after.reason]
         is_paired = method.paired is not None and METRICS[metric].needs == "label"
-        reasons += [] if is_paired else [gap]
+        counted = method.count_clusters(metric, population, condition)
+        few = explain_few([counted]) if counted is not None and after is not None else None
+        reasons.append(few if is_paired else gap)
         reason = "; ".join(dict.fromkeys(text for text in reasons if text)) or None
         pair = _bound(before), None if after is None else _bound(after)
         loss = ratio = None
         if pair[0] is not None and pair[1] is not None:
             loss, ratio = method.bound(metric, population, condition, pair[0], pair[1])
+            reason = reason or (NO_INTERVAL if loss.low is None else None)
         elif after is not None and before.value is not None and after.value is not None:
             loss = Limits(turn(metric, before.value, after.value), None, None, "none")
-            reason = reason or "no interval can be given"
+            reason = reason or NO_INTERVAL
         value = None if after is None else after.value
         n = 0 if after is None else after.n
         losses.append(Loss(condition, metric, population, n, before.value, value, loss, ratio, reason))
@@ -195,7 +200,7 @@ def _spread(groups: Sequence[Loss], method: LossMethod) -> dict[str, Any]:
     if limits is not None:
         found |= {"low": limits[0], "high": limits[1]}
     elif not reasons:
-        reasons.append("no interval can be given")
+        reasons.append(NO_INTERVAL)
     return found | {"reason": "; ".join(reasons) or None}
 
 
@@ -327,4 +332,7 @@ def _name_under(column: str, condition: str, population: Population) -> str:
 def _to_measure(metric: str, population: str, limits: Limits | None, n: int, reason: str | None) -> Measure:
     if limits is None:
         return Measure(metric, population, None, None, None, n, reason or "undefined")
-    return Measure(metric, population, limits.value, limits.low, limits.high, n, reason)
+    has_none = limits.low is None and limits.high is None
+    return Measure(
+        metric, population, limits.value, limits.low, limits.high, n, reason or (NO_INTERVAL if has_none else None)
+    )

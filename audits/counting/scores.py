@@ -25,6 +25,7 @@ class BinSums(NamedTuple):
     score: NDArray[np.float64]
     label: NDArray[np.float64]
     gap_squared: NDArray[np.float64]
+    gap_absolute: NDArray[np.float64]
     edges: NDArray[np.float64]
 
 
@@ -312,13 +313,11 @@ def _bin_groups(
             scores.weight * scores.score,
             scores.weight * label,
             scores.weight * (scores.score - label) ** 2,
+            scores.weight * np.abs(scores.score - label),
         )
     ]
     sums[0] = sums[0].astype(np.int64)
-    return [
-        BinSums(sums[0][group], sums[1][group], sums[2][group], sums[3][group], sums[4][group], sums[5][group], edges)
-        for group in range(groups)
-    ]
+    return [BinSums._make((*(column[group] for column in sums), edges)) for group in range(groups)]
 
 
 def _rank_groups(scores: ScoreCounts, code: NDArray[np.int64], groups: int) -> dict[str, NDArray[Any]]:
