@@ -21,6 +21,7 @@ from governance.auditlog import database_now
 from governance.canonical import sha256_hex
 from governance.dossier import collect
 from governance.dossier_records import read_bodies, records
+from governance.findings import Finding
 from governance.gate import GateDecision, judge
 from governance.models import AuditLogEntry, ModelVersion, Release, ReleaseKind
 from governance.releasing import ENTRY_TYPES
@@ -80,13 +81,19 @@ def _ends_as_stated(release: Release) -> bool:
     return datetime.fromisoformat(predicate["expiresAt"]) == release.expires_at
 
 
-def released_findings(release: Release) -> list[dict[str, Any]]:
-    """What the gate found when it was promoted, in words, as far as the log vouches for them."""
-    body = read_bodies([release.log_index]).get(-1 if release.log_index is None else release.log_index, {})
-    if body.get("data", {}).get("findings") != sha256_hex(release.findings.encode()):
-        return []
-    found: list[dict[str, Any]] = json.loads(release.findings)
-    return found
+def judged_then(release: Release) -> GateDecision:
+    """What the gate found when this was released, as far as the log vouches for the words; without them none."""
+    index = -1 if release.log_index is None else release.log_index
+    data = read_bodies([index]).get(index, {}).get("data", {})
+    is_vouched_for = data.get("findings") == sha256_hex(release.findings.encode())
+    told: list[dict[str, Any]] = json.loads(release.findings) if is_vouched_for else []
+    return GateDecision(
+        dossier_digest=release.dossier_id,
+        policy_digest=data.get("policy", ""),
+        environment=release.environment,
+        judged_at=release.started_at,
+        findings=tuple(Finding(**row) for row in told),
+    )
 
 
 def _say(moment: datetime) -> str:

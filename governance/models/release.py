@@ -65,6 +65,14 @@ class Release(models.Model):
         return f"{self.version} in {self.environment}"
 
 
+class EmergencyRequestQuerySet(models.QuerySet["EmergencyRequest"]):
+    def visible_to(self, user: User) -> EmergencyRequestQuerySet:
+        return self.filter(version__model__project__in=Project.objects.visible_to(user))
+
+    def open(self) -> EmergencyRequestQuerySet:
+        return self.filter(confirmed_at=None, withdrawn_at=None)
+
+
 class EmergencyRequest(models.Model):
     """One person asks for an emergency promotion past a closed gate, another one confirms it: then it is released."""
 
@@ -79,6 +87,8 @@ class EmergencyRequest(models.Model):
     confirmed_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     release = models.OneToOneField(Release, models.PROTECT, null=True, blank=True, related_name="emergency_request")
+
+    objects = EmergencyRequestQuerySet.as_manager()
 
     class Meta:
         ordering = ("-pk",)

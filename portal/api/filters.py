@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.dateparse import parse_datetime
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
@@ -50,6 +52,17 @@ def yes_or_no(lookup: str, description: str = "") -> Filter:
         return given == "true"
 
     return Filter(lookup, read, {"type": "boolean"}, description)
+
+
+def instant(lookup: str, description: str = "") -> Filter:
+    def read(given: str, name: str) -> datetime:
+        # A "+" in an address is a space to those who forget to write it as %2B.
+        moment = parse_datetime(given.replace(" ", "+") if "T" in given else given)
+        if moment is None or moment.tzinfo is None:
+            raise ValidationError({name: "Must be an instant with its time zone, such as 2026-11-24T12:00:00Z."})
+        return moment
+
+    return Filter(lookup, read, {"type": "string", "format": "date-time"}, description)
 
 
 def read_whole_number(given: str, name: str) -> int:

@@ -12,7 +12,16 @@ from rest_framework import serializers
 
 from governance.findings import Area, FindingStatus
 from governance.lifecycle import State
-from governance.models import AuditLogEntry, Authentication, ComplianceReport, Decision, ReportKind, Role, WorkStatus
+from governance.models import (
+    AuditLogEntry,
+    Authentication,
+    ComplianceReport,
+    Decision,
+    ReleaseKind,
+    ReportKind,
+    Role,
+    WorkStatus,
+)
 from portal.api.fields import FreeObject, Instant, Strict, Text
 from portal.api.proofs import Signed
 from portal.api.serializers.catalog import ModelName, VersionName
@@ -170,11 +179,13 @@ class ReleaseShape(serializers.Serializer[Any]):
     model = ModelName()
     version = VersionName()
     environment = serializers.CharField()
+    kind = serializers.ChoiceField(choices=ReleaseKind.choices)
     is_live = serializers.SerializerMethodField()
     is_sealed = serializers.SerializerMethodField(help_text="Whether the attestation is signed already.")
     dossier_digest = serializers.CharField(source="dossier_id")
     promoted_by = Person()
     started_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(help_text="When what allows it runs out, if it does not end before.")
     ended_at = serializers.DateTimeField(allow_null=True)
     end_reason = serializers.CharField()
     log_index = serializers.IntegerField(allow_null=True)
@@ -192,16 +203,21 @@ class AttestationBundle(serializers.Serializer[Any]):
 
 
 class PermissionToRun(serializers.Serializer[Any]):
-    """The answer to a pipeline. ``code``: released, not_released, unknown_version or unknown_artifact."""
+    """The answer to a pipeline. Only the code ``released`` allows; ``pending_seal`` asks to ask again in a moment."""
 
     allowed = serializers.BooleanField()
-    code = serializers.ChoiceField(choices=["released", "not_released", "unknown_version", "unknown_artifact"])
+    code = serializers.ChoiceField(
+        choices=[
+            *("released", "pending_seal", "expired", "not_recorded", "not_released"),
+            *("unknown_version", "unknown_artifact"),
+        ]
+    )
     reason = serializers.CharField()
     environment = serializers.CharField()
     model = ModelName(allow_null=True)
     version = VersionName(allow_null=True)
     release = ReleaseShape(allow_null=True)
-    gate = GateShape(allow_null=True, required=False, help_text="The version's gate, judged now, with its findings.")
+    gate = GateShape(allow_null=True, required=False, help_text="Every finding: as released, or as judged now.")
 
 
 class ReportShape(serializers.Serializer[Any]):

@@ -11,17 +11,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance import receipts
-from governance.dossier import collect
-from governance.models import ModelVersion, RegisteredModel, Release
+from governance.auditlog import database_now
+from governance.models import ModelVersion, RegisteredModel, Release, ReleaseKind
+from governance.permits import Permit, in_use_at, judged_then, judgements, permit_for
 from portal.api import filters
 from portal.api.base import ApiView
 from portal.api.filters import WHOLE_NUMBER, read_filters
 from portal.api.serializers.judgement import AttestationBundle, PermissionToRun, ReleaseShape
+from portal.api.serializers.releases import InUseShape
 from portal.api.views.models import MODELS
-from portal.api.views.versions import VERSIONS, describe_gate
+from portal.api.views.versions import VERSIONS, describe_decision
 
 RELEASES = Release.objects.select_related("model__project", "version", "promoted_by")
 DEFAULT_ENVIRONMENT = "production"
+MOST_IN_USE = 10_000
 
 
 class ReleasesView(ApiView):
@@ -31,6 +34,7 @@ class ReleasesView(ApiView):
         "model": filters.whole_number("model"),
         "version": filters.whole_number("version"),
         "environment": filters.text("environment"),
+        "kind": filters.choice("kind", ReleaseKind.values),
         "live": filters.yes_or_no("ended_at__isnull", "true: running now; false: ended."),
     }
 
@@ -52,6 +56,26 @@ class AttestationView(ApiView):
         return Response(receipts.attestation_bundle(self.find(RELEASES, pk=pk)))
 
 
+class InUseView(ApiView):
+    filters = {
+        "at": filters.instant("at", "An instant with its time zone, such as 2026-11-24T12:00:00Z. Left out: now."),
+        "environment": filters.text("environment", "Left out: every environment."),
+        "project": filters.whole_number("project"),
+    }
+
+    @extend_schema(operation_id="listInUse", responses=InUseShape, tags=["releases"])
+    def get(self, request: Request) -> Response:
+        """What was in use at an instant, exact to the microsecond: the releases begun by then and not over."""
+        given = read_filters(self.filters, request)
+        at = given.get("at") or database_now()
+        found = self.visible(in_use_at(at).select_related("model__project", "version", "promoted_by"))
+        if "environment" in given:
+            found = found.filter(environment=given["environment"])
+        if "project" in given:
+            found = found.filter(model__project=given["project"])
+        return Response(InUseShape({"at": at, "releases": found[:MOST_IN_USE]}).data)
+
+
 class GateView(ApiView):
     filters = {
         "model": filters.text("model", "The model's id, or its name where only one model you see has it."),
@@ -66,9 +90,10 @@ class GateView(ApiView):
         given = read_filters(self.filters, request)
         environment = given.get("environment", DEFAULT_ENVIRONMENT)
         versions, unknown = self._named(given)
-        release = self.visible(RELEASES).filter(version__in=versions, environment=environment, ended_at=None).first()
-        version = self.visible(VERSIONS).filter(pk=release.version_id).first() if release else versions.first()
-        return Response(describe_permission(version, release, environment, unknown))
+        live = self.visible(RELEASES).live().filter(version__in=versions, environment=environment)
+        named = live.values_list("version", flat=True).first()
+        version = versions.filter(pk=named).first() if named else versions.first()
+        return Response(describe_permission(version, environment, unknown))
 
     def _named(self, given: dict[str, Any]) -> tuple[QuerySet[ModelVersion], tuple[str, str]]:
         """The visible versions that are asked about, newest first, and what to say when there is none."""
@@ -95,24 +120,23 @@ class GateView(ApiView):
         return found[0]
 
 
-def describe_permission(
-    version: ModelVersion | None, release: Release | None, environment: str, unknown: tuple[str, str]
-) -> dict[str, Any]:
-    """Only a live release allows. The gate is judged as well, so that a refusal can say what is missing."""
-    code, reason = unknown
-    gate = describe_gate(collect(version)) if version is not None else None
-    if version is not None and release is not None:
-        code, reason = "released", f"{version} is released into {environment}."
-    elif version is not None:
-        code, reason = "not_released", f"{version} is {version.state} and is not released into {environment}."
+def describe_permission(version: ModelVersion | None, environment: str, unknown: tuple[str, str]) -> dict[str, Any]:
+    """Only a sealed, unexpired, recorded release allows. A refusal says what the gate lacks now; a permit, what the
+    gate found when it was released."""
+    if version is None:
+        permit, decision = Permit(*unknown, None), None
+    else:
+        permit = permit_for(version, environment)
+        decision = judged_then(permit.release) if permit.allowed and permit.release else judgements.of(version)
     answer: dict[str, Any] = {
-        "allowed": code == "released",
-        "code": code,
-        "reason": reason,
+        "allowed": permit.allowed,
+        "code": permit.code,
+        "reason": permit.reason,
         "environment": environment,
         "model": version.model if version else None,
         "version": version,
-        "release": release,
+        "release": permit.release,
     }
     described: dict[str, Any] = PermissionToRun(answer).data
+    gate = describe_decision(version, decision) if version is not None and decision is not None else None
     return {**described, "gate": gate}

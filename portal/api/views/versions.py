@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from governance.actions import catalog, promotion, submission
 from governance.dossier import Dossier, collect
-from governance.gate import judge
+from governance.gate import GateDecision, judge
 from governance.lifecycle import State
 from governance.models import ModelVersion
 from portal.api import filters
@@ -104,11 +104,18 @@ class GateOfVersionView(ApiView):
 
 
 def describe_gate(dossier: Dossier) -> dict[str, Any]:
-    decision = judge(dossier)
+    return _describe(dossier.version_id, dossier.state, judge(dossier))
+
+
+def describe_decision(version: ModelVersion, decision: GateDecision) -> dict[str, Any]:
+    return _describe(version.pk, version.state, decision)
+
+
+def _describe(version_id: int, state: str, decision: GateDecision) -> dict[str, Any]:
     described: dict[str, Any] = GateShape(
         {
-            "version": dossier.version_id,
-            "state": dossier.state,
+            "version": version_id,
+            "state": state,
             **{name: getattr(decision, name) for name in GATE_FIELDS},
         }
     ).data

@@ -10,14 +10,17 @@ from django.db import transaction
 from pytest_django import Settings
 
 from governance import auditlog, store
-from governance.actions import evaluations, promotion, reports, submission
+from governance.actions import emergency, evaluations, promotion, reports, submission
 from governance.dossier import collect
 from governance.models import (
     ComplianceReport,
     Dataset,
     DatasetVersion,
+    EmergencyRequest,
     Evaluation,
     Evidence,
+    FollowUp,
+    FollowUpKind,
     Membership,
     ModelVersion,
     Project,
@@ -35,7 +38,8 @@ from tests.governance.policy_texts import propose
 @dataclass
 class Scene:
     """``version`` is released and a report on it asked for, ``ready`` is in review, ``draft`` has just begun,
-    ``waiting`` is an evaluation of it that nobody has run. ``policy`` and ``spare_policy`` are proposed."""
+    ``waiting`` is an evaluation of it that nobody has run. ``policy`` and ``spare_policy`` are proposed; ``emergency``
+    waits for its confirmation, ``follow_up`` for somebody to close it."""
 
     project: Project
     model: RegisteredModel
@@ -47,6 +51,8 @@ class Scene:
     waiting: Evaluation
     policy: PromotionPolicy
     spare_policy: PromotionPolicy
+    emergency: EmergencyRequest
+    follow_up: FollowUp
 
     def address(self, pattern: str) -> str:
         """Fill an address such as ``evidence/{evidence}/file`` with the scene's ids."""
@@ -66,6 +72,8 @@ class Scene:
             waiting=self.waiting.pk,
             policy=self.policy.pk,
             spare_policy=self.spare_policy.pk,
+            emergency=self.emergency.pk,
+            follow_up=self.follow_up.pk,
             membership=Membership.objects.filter(project=self.project, role=Role.VALIDATOR).earliest("pk").pk,
             user=User.objects.get(username="aoife").pk,
             entry=self.release.log_index,
@@ -105,9 +113,23 @@ def scene(
     )
     by = User.objects.get(username="carla")
     proposals = [propose(model_with_go.project, by=by, tier=tier) for tier in ("medium", "low")]
+    burning = cast.register_version(model_with_go, developer)
+    submission.submit_version(burning, actor=cast.acting(developer))
+    asked = emergency.ask_for_emergency(
+        burning,
+        reason="Fire.",
+        hours=2,
+        dossier_digest=collect(burning).digest,
+        password=cast.PASSWORD,
+        actor=cast.acting(approver),
+    )
+    follow_up = FollowUp.objects.create(
+        version=version, release=release, kind=FollowUpKind.EXPIRED, text="Over.", opened_at=release.started_at
+    )
     sign_once()
     release.refresh_from_db()
-    return Scene(model_with_go.project, model_with_go, version, ready, draft, release, report, waiting, *proposals)
+    made = (version, ready, draft, release, report, waiting, *proposals, asked, follow_up)
+    return Scene(model_with_go.project, model_with_go, *made)
 
 
 @pytest.fixture

@@ -29,9 +29,41 @@ class Route:
     status: int = 200
     stranger: int = 404
     writes: bool = True  # what is not a GET, and succeeds
+    refusal: bool = False  # what is refused, and the refusal recorded
 
 
 ROUTES = [
+    # First, while nobody who confirms has touched what is to be confirmed.
+    Route("api-emergencies", "GET", "model-versions/{ready}/emergencies"),
+    Route(
+        "api-emergencies",
+        "POST",
+        "model-versions/{ready}/emergencies",
+        "approver",
+        {"reason": "Fire.", "hours": 4, "dossier_digest": "{digest}", "password": PASSWORD},
+        201,
+    ),
+    Route("api-emergency-withdraw", "POST", "emergencies/{emergency}/withdraw", "approver", {"reason": "Over."}),
+    # Taken back, so that what is live stays: test_emergencies.py confirms one.
+    Route(
+        "api-emergency-confirm",
+        "POST",
+        "emergencies/{emergency}/confirm",
+        "compliance",
+        {"dossier_digest": "{emergency_digest}", "password": PASSWORD},
+        409,
+        refusal=True,
+    ),
+    # There is no former release to go back to: tests of rollback are in test_releases.py.
+    Route(
+        "api-roll-back",
+        "POST",
+        "releases/{release}/roll-back",
+        "approver",
+        {"reason": "It fails.", "password": PASSWORD},
+        409,
+        refusal=True,
+    ),
     Route("api-me", "GET", "me", stranger=200),
     Route("api-users", "GET", "users", stranger=200),
     Route(
@@ -46,10 +78,10 @@ ROUTES = [
     Route("api-tokens", "GET", "tokens", stranger=200),
     Route("api-tokens", "POST", "tokens", body={"name": "n", "scopes": ["read"], "days": 1}, status=201, stranger=201),
     Route("api-token", "DELETE", "tokens/{token}", status=204),
-    Route("api-projects", "GET", "projects", stranger=200),
-    Route("api-projects", "POST", "projects", "organisation_administrator", {"name": "Another"}, 201, 403),
     # Nobody of the cast has a passkey that could be asked; test_proofs.py has.
     Route("api-passkey-questions", "POST", "passkey-questions", body={"purpose": "x"}, status=400, stranger=400),
+    Route("api-projects", "GET", "projects", stranger=200),
+    Route("api-projects", "POST", "projects", "organisation_administrator", {"name": "Another"}, 201, 403),
     Route("api-project", "GET", "projects/{project}"),
     Route("api-memberships", "GET", "projects/{project}/memberships"),
     Route(
@@ -175,6 +207,7 @@ ROUTES = [
         "approver",
         {"environment": "production", "dossier_digest": "{digest}", "password": PASSWORD},
         409,
+        refusal=True,
     ),
     Route("api-retire", "POST", "model-versions/{version}/retire", "approver", {"reason": "Old."}),
     Route("api-dataset-uses", "GET", "model-versions/{version}/dataset-uses"),
@@ -243,6 +276,9 @@ ROUTES = [
     Route("api-releases", "GET", "releases", stranger=200),
     Route("api-release", "GET", "releases/{release}"),
     Route("api-attestation", "GET", "releases/{release}/attestation"),
+    Route("api-in-use", "GET", "in-use", stranger=200),
+    Route("api-follow-ups", "GET", "follow-ups", stranger=200),
+    Route("api-follow-up-close", "POST", "follow-ups/{follow_up}/close", "validator", {"reason": "Looked into."}),
     Route("api-gate", "GET", "gate?model={model}&version=1"),
     Route("api-log-entries", "GET", "log/entries", stranger=200),
     Route("api-log-entry", "GET", "log/entries/{entry}"),

@@ -31,6 +31,7 @@ def fill(value: Any, scene: Scene, token: ApiToken) -> Any:
         return value
     special = {
         "{digest}": lambda: collect(scene.ready).digest,
+        "{emergency_digest}": lambda: collect(scene.emergency.version).digest,
         "{next_week}": lambda: (datetime.now(UTC) + timedelta(days=7)).isoformat(),
         "{ready_evidence}": lambda: Evidence.objects.get(version=scene.ready, kind="predictions").pk,
     }
@@ -77,7 +78,7 @@ def test_every_address_answers_who_may_use_it(
         response = ask(as_person(request.getfixturevalue(route.who)), route, scene, token)
         text = response.getvalue().decode(errors="replace")
         written = AuditLogEntry.objects.count() - before
-        is_write = route.writes and route.method != "GET" and route.status < 400
+        is_write = route.refusal or (route.writes and route.method != "GET" and route.status < 400)
         if response.status_code != route.status or written != is_write:
             wrong.append((route.method, route.path, response.status_code, written, text[:300]))
     assert not wrong, "\n".join(map(str, wrong))
@@ -106,7 +107,7 @@ def test_the_invisible_and_the_missing_answer_the_same(scene: Scene, token: ApiT
     caller = as_person(stranger)
     absent = {"project": 0, "model": 0, "version": 0, "requirement": 0, "dataset": 0, "evidence": 0, "token": 0}
     absent |= dict.fromkeys(("draft", "ready", "release", "report", "dataset_version", "evaluation", "waiting"), 0)
-    absent |= dict.fromkeys(("policy", "spare_policy"), 0)
+    absent |= dict.fromkeys(("policy", "spare_policy", "emergency", "follow_up"), 0)
     absent |= dict.fromkeys(("membership", "user", "entry"), 999_999_999)
     for route in ROUTES:
         if route.stranger != 404 or route.name == "api-nowhere":
