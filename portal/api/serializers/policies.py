@@ -15,8 +15,8 @@ from portal.api.serializers.catalog import VersionName
 from portal.api.serializers.judgement import FindingShape
 from portal.api.serializers.people import Person, ProjectName
 
-BUILT_IN = policy_for("low").text
-SHORTER = BUILT_IN.replace("version: 1\n", "version: 2\n").replace("sign_offs: 365", "sign_offs: 180")
+BUILT_IN = policy_for("high").text
+SHORTER = BUILT_IN.replace("version: 1\n", "version: 2\n").replace("sign_offs: 90", "sign_offs: 30")
 STATUSES = ("proposed", "adopted", "withdrawn")
 
 
@@ -58,9 +58,9 @@ class PoliciesInForce(serializers.Serializer[Any]):
         OpenApiExample(
             "The next version",
             {
-                "risk_tier": "low",
+                "risk_tier": "high",
                 "environment": "production",
-                "reason": "Sign-offs of a year ago said little.",
+                "reason": "Sign-offs of last quarter said little.",
                 "text": SHORTER,
             },
             request_only=True,
