@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
 from governance import runner
+from portal.pages.log_health import LogHealth, read_log_health
 
 NO_SANDBOX = "uploads are not evaluated: the sandbox of the workers does not work; their log says why"
 BROKER_AWAY = "the broker does not answer; work waits and is done when it is back"
@@ -23,7 +24,8 @@ def show_health(request: HttpRequest) -> JsonResponse:
     """Answer 200 when the database answers and 503 when it does not; names no internals.
 
     A missing broker is said under ``queue`` and is no 503: everything but background work goes on without it. So it is
-    with a sandbox that does not hold, under ``sandbox``: what uploads contain is then not read at all.
+    with a sandbox that does not hold, under ``sandbox``: what uploads contain is then not read at all. Under ``log``
+    stands what is wrong with the log's seals.
     """
     try:
         with connection.cursor() as cursor:
@@ -32,9 +34,22 @@ def show_health(request: HttpRequest) -> JsonResponse:
     except DatabaseError:
         return JsonResponse({"status": "the database does not answer"}, status=503)
     trouble = {} if is_broker_answering() else {"queue": BROKER_AWAY}
+    if said := describe_log(read_log_health()):
+        trouble["log"] = said
     if runner.find_sandbox_trouble():
         trouble["sandbox"] = NO_SANDBOX
     return JsonResponse({"status": "ok"} | trouble)
+
+
+def describe_log(health: LogHealth) -> str:
+    """What is wrong with the log's seals, for whoever watches the portal; nothing while all is well."""
+    if health.alarm is not None:
+        return "the signer has raised an alarm: the log is not as it was signed"
+    if health.conflicts:
+        return "a witness saw another log than this one"
+    if health.is_silent:
+        return "the log was not sealed for more than a day"
+    return "entries wait to be sealed: the signer is late" if health.is_late else ""
 
 
 def is_broker_answering() -> bool:

@@ -11,16 +11,18 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from governance import auditlog
+from governance.checkpoints import served_note
 from governance.exceptions import NotSealedYet
 from governance.log_verification import verify_recent
-from governance.models import AuditLogEntry, Checkpoint, Project
-from governance.receipts import receipt_for
+from governance.models import AuditLogEntry, Checkpoint, Project, TimeStamp
+from governance.receipts import receipt_for, trust_file
 from governance.signer_files import read_vkey
+from governance.time_stamps import REPLY_TYPE
 from portal.actors import actor_of
 from portal.log_sentences import read_body, tell, title_of
 from portal.pages.forms.log import LogFilterForm
 from portal.pages.keyset import read_page
-from portal.pages.log_health import read_log_health
+from portal.pages.log_health import read_log_health, read_trust_for_page
 from portal.pages.log_subjects import link_subjects
 from portal.pages.proofs import read_proof, verify_command
 
@@ -103,14 +105,14 @@ def verify_newest(request: HttpRequest) -> HttpResponse:
 
 
 def _render_checkpoints(request: HttpRequest, result: dict[str, Any]) -> HttpResponse:
-    page = read_page(request, Checkpoint.objects.all())
+    page = read_page(request, Checkpoint.objects.select_related("time_stamp").prefetch_related("cosignatures"))
     context = {
         **result,
         "limit": CHECKED_AT_ONCE,
         "page": page,
         "rows": [(checkpoint, bytes(checkpoint.root).hex()) for checkpoint in page.rows],
         "health": read_log_health(),
-        "vkey": read_vkey(),
+        "trust": read_trust_for_page(),
     }
     return render(request, "log/checkpoints.html", context)
 
@@ -124,7 +126,28 @@ def show_checkpoint(request: HttpRequest, size: int | None = None) -> HttpRespon
         checkpoint = auditlog.latest_checkpoint()
     if checkpoint is None:
         raise Http404("No checkpoint has been signed yet.")
-    return HttpResponse(checkpoint.note, content_type=PLAIN)
+    return HttpResponse(served_note(checkpoint), content_type=PLAIN)
+
+
+@require_safe
+def download_time_stamp(request: HttpRequest, size: int) -> HttpResponse:
+    """What the time-stamp authority answered over a checkpoint, for `openssl ts -verify`."""
+    stamp = get_object_or_404(TimeStamp, checkpoint=size)
+    answer = HttpResponse(bytes(stamp.response), content_type=REPLY_TYPE)
+    answer["Content-Disposition"] = f'attachment; filename="checkpoint-{size}.tsr"'
+    return answer
+
+
+@require_safe
+def download_trust(request: HttpRequest) -> HttpResponse:
+    """The trust file, by which the offline verifier knows the log's keys and witnesses."""
+    try:
+        text = trust_file()
+    except NotSealedYet as waiting:
+        raise Http404(waiting.message) from waiting
+    answer = HttpResponse(text, content_type="application/json")
+    answer["Content-Disposition"] = 'attachment; filename="log.trust.json"'
+    return answer
 
 
 def _fetch(request: HttpRequest, index: int) -> AuditLogEntry:

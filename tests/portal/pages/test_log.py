@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
+from django.utils import timezone
 
+from governance.actions.log import keys_in_log
+from governance.cosignatures import WitnessKey
+from governance.log_verification import own_trust
 from governance.merkle import leaf_hash
-from governance.models import AuditLogEntry, Checkpoint
+from governance.models import AuditLogEntry, Checkpoint, Cosignature, TimeStamp
 from governance.notes import open_checkpoint
 from governance.signer import sign_once
-from governance.signer_files import read_vkey
+from governance.signer_files import clear_alarm, keys_folder, raise_alarm, read_vkey
+from governance.trust import Trust
+from governance.witnesses import note_state, read_witnesses
 from tests import cast
+from tests.governance.rotating import end_key, rotate_to_overlap
 from tests.guards import behind_the_guards
 from tests.portal.pages.browsing import browse, count_queries, text_of
 
@@ -216,3 +225,117 @@ def test_verify_names_the_entry_that_was_changed(version, developer) -> None:
 
 def test_verify_is_a_post(version, developer) -> None:
     assert browse(developer).get("/log/verify/").status_code == 405
+
+
+# --- Keys, witnesses, silence ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def witnessed(version, settings):
+    """A log with two checkpoints and one witness, which is not there; a function says how asking it went."""
+    key = WitnessKey("witness.example.org/w1", bytes(32))
+    settings.COUNTERSIGN_WITNESSES = [f"http://127.0.0.1:1 {key.to_text()}"]
+    sign_once()
+
+    def say(state: str, what: str) -> None:
+        note_state(read_witnesses()[0], state, what, "2026-01-01T00:00:00Z")
+
+    return say
+
+
+def test_checkpoints_page_shows_every_key_with_its_sizes(version, auditor) -> None:
+    old = rotate_to_overlap()
+    end_key("retire", old)
+    page = text_of(browse(auditor).get("/log/checkpoints/"))
+    new = keys_in_log()[1]
+    last = own_trust().keys[0].to_size
+
+    assert page.index(new.vkey) < page.index(old)
+    assert f"It signed from 0 to {last} entries." in page
+    assert f"from {new.from_size} entries on." in page
+    assert "No witness is configured." in page
+    end_key("revoke", old)
+    assert "counts only where witnesses cosigned it" in text_of(browse(auditor).get("/log/checkpoints/"))
+
+
+def test_trust_file_is_downloaded_as_the_signer_published_it(version, auditor, stranger) -> None:
+    assert browse(auditor).get("/log/trust").status_code == 404
+    sign_once()
+    for person in (auditor, stranger):
+        answer = browse(person).get("/log/trust")
+        assert Trust.from_json(answer.content.decode()) == own_trust()
+        assert answer["Content-Disposition"] == 'attachment; filename="log.trust.json"'
+    assert Client().get("/log/trust").status_code == 302
+
+
+def test_damaged_trust_file_is_told_on_the_page(version, auditor) -> None:
+    sign_once()
+    (keys_folder() / "log.trust.json").write_text("{}")
+    page = text_of(browse(auditor).get("/log/checkpoints/"))
+    assert "cannot be used" in page
+
+
+def test_witness_is_shown_with_what_it_said(witnessed, auditor) -> None:
+    checkpoint = Checkpoint.objects.latest("size")
+    witnessed("silent", "it does not answer")
+    silent = text_of(browse(auditor).get("/log/checkpoints/"))
+    assert "1 witness on another machine; 1 must have cosigned." in silent
+    assert "it does not answer" in silent
+    assert "nobody" in silent
+    Cosignature.objects.create(
+        checkpoint=checkpoint, witness="witness.example.org/w1", line="a line\n", signed_at=timezone.now()
+    )
+    witnessed("well", "")
+    assert "cosigns" in text_of(browse(auditor).get("/log/checkpoints/"))
+    assert browse(auditor).get("/log/checkpoint").content.decode() == checkpoint.note + "a line\n"
+
+
+def test_witness_that_saw_another_log_is_an_alarm_everywhere(witnessed, auditor) -> None:
+    witnessed("conflict", "saw another log of 7 entries under this name")
+    for address in ("/", "/log/", "/log/checkpoints/"):
+        page = text_of(browse(auditor).get(address))
+        assert "A witness saw another log" in page, address
+        assert "saw another log of 7 entries under this name" in page, address
+    assert Client().get("/healthz").json()["log"] == "a witness saw another log than this one"
+
+
+def test_silence_of_more_than_a_day_is_an_alarm_everywhere(version, auditor) -> None:
+    sign_once()
+    assert "log" not in Client().get("/healthz").json()
+    with behind_the_guards():
+        Checkpoint.objects.update(signed_at=timezone.now() - timedelta(hours=24, minutes=1))
+    for address in ("/", "/log/", "/log/checkpoints/"):
+        assert "No seal for more than a day" in text_of(browse(auditor).get(address)), address
+    assert Client().get("/healthz").json()["log"] == "the log was not sealed for more than a day"
+
+
+def test_alarm_of_the_signer_and_its_delay_stand_on_the_health_page(version) -> None:
+    sign_once()
+    raise_alarm(3, "it is gone", "2026-01-01T00:00:00Z")
+    assert Client().get("/healthz").json()["log"].startswith("the signer has raised an alarm")
+    clear_alarm()
+    with behind_the_guards():
+        Checkpoint.objects.all().delete()
+    assert Client().get("/healthz").json()["log"] == "entries wait to be sealed: the signer is late"
+
+
+def test_time_stamp_is_downloaded_where_there_is_one(version, auditor) -> None:
+    sign_once()
+    checkpoint = Checkpoint.objects.latest("size")
+    address = f"/log/checkpoints/{checkpoint.size}/time-stamp"
+    assert browse(auditor).get(address).status_code == 404
+    TimeStamp.objects.create(
+        checkpoint=checkpoint, authority="http://tsa.example.org", response=b"der", stamped_at=timezone.now()
+    )
+    answer = browse(auditor).get(address)
+    assert (answer.content, answer["Content-Type"]) == (b"der", "application/timestamp-reply")
+    assert address in browse(auditor).get("/log/checkpoints/").content.decode()
+
+
+def test_page_of_checkpoints_costs_the_same_with_many(version, auditor, developer) -> None:
+    sign_once()
+    few = count_queries(browse(auditor), "/log/checkpoints/")
+    for number in range(4):
+        cast.register_model(version.model.project, developer, name=f"Model {number}")
+        sign_once()
+    assert count_queries(browse(auditor), "/log/checkpoints/") == few
