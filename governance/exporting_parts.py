@@ -12,7 +12,7 @@ from governance import auditlog
 from governance.exceptions import StoreUnavailable
 from governance.log_entries import iterate_batches
 from governance.merkle import consistency_proof
-from governance.models import AuditLogEntry, Checkpoint, LogNode, Project
+from governance.models import AuditLogEntry, Checkpoint, Cosignature, LogNode, Project
 from governance.projections.base import row_batches
 
 LEAF_LINE_BYTES = 46  # "=", a hash in base64, a line break
@@ -84,13 +84,17 @@ def iterate_checkpoints(start: int, end: int) -> Iterator[bytes]:
 
 
 def _pairs(start: int, end: int) -> Iterator[tuple[int, int, str]]:
-    """(size of the checkpoint before, size, note)."""
+    """(size of the checkpoint before, size, note with its cosignatures)."""
     before = Checkpoint.objects.filter(size__lte=start).order_by("-size").values_list("size", flat=True).first() or 0
     for rows in row_batches(Checkpoint, "note", after=start):
+        cosigned: dict[int, str] = {}
+        lines = Cosignature.objects.filter(checkpoint__gte=rows[0][0], checkpoint__lte=min(rows[-1][0], end))
+        for size, line in lines.order_by("pk").values_list("checkpoint_id", "line"):
+            cosigned[size] = cosigned.get(size, "") + line
         for size, note in rows:
             if size > end:
                 return
-            yield before, size, note
+            yield before, size, note + cosigned.get(size, "")
             before = size
 
 

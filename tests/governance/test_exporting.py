@@ -16,11 +16,12 @@ from governance import exporting, store
 from governance.actions import people
 from governance.exceptions import InvalidInput, NotPermitted, NotSealedYet
 from governance.exporting import Export, export_at, export_log
-from governance.models import AuditLogEntry, Checkpoint, StoredFile
+from governance.models import AuditLogEntry, Checkpoint, Cosignature, StoredFile
 from governance.receipts import vkey
 from governance.signer import sign_once
 from tests import cast
 from tests.client.small_log import GOOD, NOT_VERIFIABLE, TAMPERED, verifier
+from tests.client.test_verifier_attestation import WITNESSES, cosign, witness_vkey
 from tests.governance.log_history import History, note
 from tests.guards import behind_the_guards
 
@@ -77,13 +78,31 @@ def test_archive_is_the_same_at_any_later_time(history: History) -> None:
     assert judge(archive_of(export_at(project=None)), kept=[first.checkpoint.note]).outcome is GOOD
 
 
-@pytest.mark.parametrize("chunk", [7, 16, 10_000])
+def test_cosignatures_of_witnesses_go_with_their_checkpoints(history: History) -> None:
+    first, second, *_rest = Checkpoint.objects.order_by("size")
+    for checkpoint in (first, second):
+        line = cosign(checkpoint.note, WITNESSES[0]).removeprefix(checkpoint.note)
+        Cosignature.objects.create(
+            checkpoint=checkpoint, witness=WITNESSES[0].name, line=line, signed_at=checkpoint.signed_at
+        )
+    trust = verifier.Trust((verifier._parse_vkey(vkey()),), (verifier._parse_vkey(witness_vkey(WITNESSES[0]), 4),), 1)
+    data = archive_of(export_at(project=None))
+    size = Checkpoint.objects.order_by("-size")[0].size
+    verdict = verifier.verify_archive(io.BytesIO(data), trust)
+    assert verdict.outcome is GOOD, verdict.message
+    assert f"the last {size - second.size} are not vouched for yet: 0 of the 1 witnesses" in verdict.message
+    with behind_the_guards():
+        Cosignature.objects.all().delete()
+    assert verifier.verify_archive(io.BytesIO(archive_of(export_at(project=None))), trust).outcome is NOT_VERIFIABLE
+
+
+@pytest.mark.parametrize("chunk", [7, 10_000])
 def test_archive_goes_on_at_any_byte(history: History, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     monkeypatch.setattr("governance.exporting.CHUNK", chunk)
     export = export_at(project=history.project)
     data = archive_of(export)
     assert judge(data).outcome is GOOD
-    for start in [*range(0, len(data), 997), len(data) - 1, len(data)]:
+    for start in [*range(0, len(data), 8_191), 511, 512, len(data) - 1, len(data)]:
         assert archive_of(export, start) == data[start:], start
 
 
