@@ -115,7 +115,7 @@ def _refuse_what_is_not_used(text: str) -> None:
     """Look at the stream before anything is built from it: what refers to or contains itself is never expanded."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else None
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise PolicyFault("anchors and aliases (& and *) are not used here.", line=line)
         if getattr(event, "tag", None) is not None:
@@ -131,6 +131,7 @@ def _read(node: yaml.Node, key: str) -> Value:
         return Value([_read(item, key) for item in node.value], key, line)
     if isinstance(node, yaml.MappingNode):
         return Value(_read_mapping(node), key, line)
+    assert isinstance(node, yaml.ScalarNode)  # noqa: S101 - there is no fourth kind of node
     return Value(_read_scalar(node), key, line)
 
 
