@@ -55,20 +55,21 @@ def make_bundle(statement: dict[str, Any] | None = None, *, keys: list[SigningKe
     """The bundle of a promotion of this statement; ``entry`` changes what its log entry says."""
     said = make_statement() if statement is None else statement
     text = canonical_bytes(said).decode()
-    log = make_log(text, said["predicate"].get("kind"), entry)
+    log = make_log(text, said["predicate"], entry)
     receipt = log.receipt(PROMOTION, SIZE) | {"document_digest": DOSSIER}
     if keys:
         receipt["checkpoint"] = log.checkpoint(SIZE, keys[0])
     return {"envelope": json.loads(seal(STATEMENT_TYPE, text, keys or [KEY])), "receipt": receipt}
 
 
-def make_log(text: str, kind: Any, changes: dict[str, Any]) -> Log:
+def make_log(text: str, predicate: dict[str, Any], changes: dict[str, Any]) -> Log:
     bodies = []
     for index in range(SIZE):
         body: dict[str, Any] = {"index": index, "type": "noise.made", "at": "2026-11-20T08:00:00.000000Z"}
         if index == PROMOTION:
-            data = {"environment": "production", "dossier": DOSSIER, "statement": sha256_hex(text.encode())}
-            body |= {"type": KINDS.get(kind, "version.promoted"), "subject": {"digest": DOSSIER}, "data": data}
+            environment = predicate["environment"]
+            data = {"environment": environment, "dossier": DOSSIER, "statement": sha256_hex(text.encode())}
+            body |= {"type": KINDS[predicate["kind"]], "subject": {"digest": DOSSIER}, "data": data}
             body |= changes
         bodies.append(canonical_bytes(body))
     return Log(bodies)
