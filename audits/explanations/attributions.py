@@ -27,6 +27,7 @@ class Attributions:
 
     `shap` has the shape (rows, features); `base` and `output` one value per row. `values` holds
     the features' own values where the file has them, NaN where a cell is empty or not a number.
+    `noise` is the standard error of each feature's values where they were estimated, else None.
     """
 
     file: TableFile
@@ -37,6 +38,7 @@ class Attributions:
     base: NDArray[np.float64]
     output: NDArray[np.float64]
     values: dict[str, NDArray[np.float64]]
+    noise: NDArray[np.float64] | None = None
 
 
 def read_attributions(path: Path, spec: ExplanationSpec, *, limits: Limits = LIMITS) -> Attributions:

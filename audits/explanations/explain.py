@@ -2,7 +2,7 @@
 
 No model is opened. What can be checked without it is checked: every value finite, every id once,
 and additivity: base value + sum of the SHAP values = model output on every row. A row that misses
-by more than the tolerance times its own scale is counted and shown, never passed over.
+by more than the tolerance times its scale is counted and shown, never passed over.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ SHOWN_ROWS = 10
 SHOWN_FEATURES = 20
 LOCAL_CONTRIBUTIONS = 10
 SAMPLE_ROWS = 300
+ROUNDING = 1e-12
+CANCELLING = 100
+"""So many times the distance to explain, SHAP values that cancel each other may widen what is allowed."""
 
 Progress = Callable[[float, str], None]
 
@@ -53,8 +56,7 @@ def check_attributions(
     attributions : Attributions
         From `attributions.read_attributions`.
     tolerance : float
-        A row adds up where |base + sum(shap) - output| <= tolerance * scale; its scale is the
-        largest of |base|, |output| and the sum of |shap|.
+        A row adds up where |base + sum(shap) - output| <= tolerance * scale, see `_find_scale`.
     level : float
         Confidence level of the intervals of importance (sampling of rows).
     threshold : float, optional
@@ -70,11 +72,7 @@ def check_attributions(
 
     shap = attributions.shap
     error = np.abs(attributions.base + shap.sum(axis=1) - attributions.output)
-    scale = np.maximum(
-        np.maximum(np.abs(attributions.base), np.abs(attributions.output)),
-        np.abs(shap).sum(axis=1),
-    )
-    allowed = tolerance * scale
+    allowed = tolerance * _find_scale(attributions) + _find_rounding(attributions)
     is_bad = error > allowed
     # A row of zeros allows no error at all.
     excess = np.where(allowed > 0, error / np.where(allowed > 0, allowed, 1.0), error)
@@ -95,7 +93,36 @@ def check_attributions(
         sample=_choose_sample(attributions, importance, random_state),
         local=_choose_local(attributions, threshold),
         notes=_write_notes(attributions, int(is_bad.sum()), by_group, minimum_group_size),
+        is_one_row_over_and_over=_are_all_equal(attributions),
     )
+
+
+def _find_scale(attributions: Attributions) -> NDArray[np.float64]:
+    """Return against what each row's error is measured: what there is to explain, not how large the numbers are.
+
+    That is the output's distance from the base value: of the row, or the median of all rows where
+    that is larger. SHAP values that cancel each other cost digits, and count up to a hundred times
+    as much.
+    """
+    import numpy as np
+
+    distance = np.abs(attributions.output - attributions.base)
+    usual = np.maximum(distance, np.median(distance))
+    return np.asarray(np.maximum(usual, np.minimum(np.abs(attributions.shap).sum(axis=1), CANCELLING * usual)))
+
+
+def _find_rounding(attributions: Attributions) -> NDArray[np.float64]:
+    """Return the error that adding up many float64 numbers of this size may make by itself."""
+    import numpy as np
+
+    size = np.maximum(np.abs(attributions.base), np.abs(attributions.output)) + np.abs(attributions.shap).sum(axis=1)
+    return np.asarray(ROUNDING * size)
+
+
+def _are_all_equal(attributions: Attributions) -> bool:
+    """Tell whether several rows have the very same SHAP values and output: invented, or of a constant model."""
+    shap, output = attributions.shap, attributions.output
+    return len(shap) > 1 and bool((shap == shap[0]).all() and (output == output[0]).all())
 
 
 def _describe_miss(
@@ -127,6 +154,10 @@ def _rank_importance(attributions: Attributions, z: float, minimum: int) -> tupl
         spread[0] = z * size.std(axis=0, ddof=1) / math.sqrt(rows)
         if everything:
             spread[1] = z * residual.std(axis=0, ddof=1) / math.sqrt(rows) / everything
+    if attributions.noise is not None:
+        # Estimated values: their own error comes on top of that of sampling rows.
+        spread[0] += z * attributions.noise
+        spread[1] += z * attributions.noise / everything if everything else 0.0
     few = f"fewer than {minimum} rows are explained" if rows < minimum else None
     ranked = []
     for place in np.argsort(-mean, kind="stable"):

@@ -11,7 +11,7 @@ from audits.bias.results import Estimate, Note
 
 @dataclass(frozen=True)
 class Miss:
-    """How far one row is from additive. `allowed` is the tolerance times the row's scale."""
+    """How far one row is from additive. `allowed` is the tolerance times the row's scale, and what rounding makes."""
 
     id: str
     row: int
@@ -74,6 +74,7 @@ class Explanation:
     sample: Mapping[str, Any]
     local: tuple[LocalExplanation, ...]
     notes: tuple[Note, ...]
+    is_one_row_over_and_over: bool = False
 
     @property
     def is_additive(self) -> bool:

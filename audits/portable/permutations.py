@@ -5,7 +5,8 @@ present players from the explained row and the absent ones from each background 
 shortens that. Players are let in one after the other; what the mean prediction gains is the
 player's. Every order is also gone backwards, which cancels much of the noise (antithetic sampling).
 With up to four players all orders are gone, and the values are exact. Base and values add up to
-the prediction whatever the orders.
+the prediction whatever the orders, so that adding up says nothing of how sure they are: that is
+told by how far the orders differ.
 """
 
 from __future__ import annotations
@@ -25,31 +26,46 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PAIRS = 3
-"""Random orders, each gone both ways."""
-BACKGROUND_ROWS = 50
+FEWEST_PAIRS, MOST_PAIRS = 4, 8
+"""Random orders, each gone both ways: as many as there is time for."""
 MOST_ROWS = 500
 MAXIMUM_STEPS = 600_000_000
 """Steps through trees that may be taken: about ten seconds."""
 BLOCK = 20_000
 
 
-def draw_orders(players: int, seed: int) -> list[tuple[int, ...]]:
-    """Return the orders gone: all of them for up to four players, else seeded pairs."""
+def draw_orders(players: int, seed: int, pairs: int = FEWEST_PAIRS) -> list[tuple[int, ...]]:
+    """Return the orders gone: all of them for up to four players, else seeded pairs, one after the other."""
     import numpy as np
 
-    if factorial(min(players, 5)) <= 24:
+    if goes_all_orders(players):
         return list(itertools.permutations(range(players)))
     generator = np.random.default_rng(seed)
-    drawn = [tuple(int(player) for player in generator.permutation(players)) for _ in range(PAIRS)]
+    drawn = [tuple(int(player) for player in generator.permutation(players)) for _ in range(pairs)]
     return [order for pair in drawn for order in (pair, pair[::-1])]
+
+
+def goes_all_orders(players: int) -> bool:
+    """Tell whether there are so few players that all orders are gone, and the values exact."""
+    return factorial(min(players, 5)) <= 24
 
 
 def count_affordable(model: PortableModel, players: int, background: int) -> int:
     """Return how many rows can be explained within the bound, at least one."""
-    steps = sum(tree.depth for tree in model.model.trees) if isinstance(model.model, TreeEnsemble) else 1
-    each = max(1, steps) * min(background, BACKGROUND_ROWS) * players * len(draw_orders(players, 0))
+    each = _count_steps(model, players, background) * len(draw_orders(players, 0))
     return max(1, min(MOST_ROWS, MAXIMUM_STEPS // each))
+
+
+def count_pairs(model: PortableModel, players: int, background: int) -> int:
+    """Return how many pairs of orders there is time for, if as many rows are explained as may be."""
+    each = 2 * _count_steps(model, players, background) * count_affordable(model, players, background)
+    return max(FEWEST_PAIRS, min(MOST_PAIRS, MAXIMUM_STEPS // each))
+
+
+def _count_steps(model: PortableModel, players: int, background: int) -> int:
+    """Return the steps of one order for one row."""
+    steps = sum(tree.depth for tree in model.model.trees) if isinstance(model.model, TreeEnsemble) else 1
+    return max(1, steps) * background * players
 
 
 def estimate_predictions(
@@ -70,7 +86,7 @@ def estimate_predictions(
     model : PortableModel
     inputs : array of shape (inputs, rows)
     background : array of shape (inputs, background rows)
-        At most 50 of them, drawn with the seed, are used.
+        All of them are used.
     player_of : array of shape (columns,)
     place : int
         The class or output explained.
@@ -79,24 +95,25 @@ def estimate_predictions(
     """
     import numpy as np
 
-    count = background.shape[1]
-    chosen = np.sort(np.random.default_rng(seed).choice(count, min(count, BACKGROUND_ROWS), replace=False))
-    absent = transform(model.columns, background[:, chosen])
+    number = background.shape[1]
+    absent = transform(model.columns, background)
     table = transform(model.columns, inputs)
-    orders = draw_orders(players, seed)
+    orders = draw_orders(players, seed, count_pairs(model, players, number))
     rows = table.shape[1]
     values = np.zeros((players, rows))
+    noise = None if goes_all_orders(players) else np.zeros(players)
 
     def predict_mean(mixed: NDArray[np.float64], count: int) -> NDArray[np.float64]:
         answers = finish(model, predict_margins(model, mixed, exact=True)).outputs[place]
-        return np.asarray(answers.reshape(count, len(chosen)).mean(axis=1))
+        return np.asarray(answers.reshape(count, number).mean(axis=1))
 
     base = float(predict_mean(absent, 1)[0])
-    step = max(1, BLOCK // len(chosen))
+    step = max(1, BLOCK // number)
     for start in range(0, rows, step):
         block = table[:, start : start + step]
-        present = np.repeat(block, len(chosen), axis=1)
-        for order in orders:
+        present = np.repeat(block, number, axis=1)
+        found = np.zeros((len(orders), players, block.shape[1]))
+        for gone, order in enumerate(orders):
             mixed = np.tile(absent, (1, block.shape[1]))
             before = np.full(block.shape[1], base)
             for player in order:
@@ -105,8 +122,18 @@ def estimate_predictions(
                     continue
                 mixed[columns] = present[columns]
                 after = predict_mean(mixed, block.shape[1])
-                values[player, start : start + step] += after - before
+                found[gone, player] = after - before
                 before = after
+        values[:, start : start + step] = found.mean(axis=0)
+        if noise is not None:
+            noise += _vary_pairs(found).sum(axis=1)
         if progress:
             progress(min(1.0, (start + step) / rows))
-    return Attribution(base, values / len(orders))
+    return Attribution(base, values, None if noise is None else np.sqrt(noise / rows))
+
+
+def _vary_pairs(found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the variance of the mean over pairs of orders: (orders, players, rows) to (players, rows)."""
+    pairs = found.reshape(len(found) // 2, 2, *found.shape[1:]).mean(axis=1)
+    spread: NDArray[np.float64] = pairs.var(axis=0, ddof=1) / len(pairs)
+    return spread

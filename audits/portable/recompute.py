@@ -36,7 +36,7 @@ from audits.portable.rows import ModelRows, read_rows
 from audits.portable.sampling import Sample, explain_sample, find_smallest_share, take_rows
 from audits.portable.second_opinion import find_truth, permute_players, repeat_with_other_seeds
 from audits.portable.spec import RecomputeSpec, check_recompute_spec
-from audits.portable.statement import describe_recomputation, describe_sample, name_reference
+from audits.portable.statement import describe_recomputation, describe_sample, name_reference, note_estimate
 from audits.portable.submitted import Submitted, compare, list_columns, read_submitted
 from audits.portable.tree_shap import Attribution
 from audits.portable.trees import TreeEnsemble
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 ADDITIVITY = 1e-9
 """Our own values are computed in float64 and add up to this, relative to the row's scale."""
 PREDICTION_BACKGROUND = 200
-"""Background rows on the scale of the prediction, where every coalition is computed against each."""
+"""Background rows on the scale of the prediction, where every coalition or order is computed against each."""
 
 INTERACTION_ROWS = 1_000
 
@@ -122,6 +122,7 @@ def run_recomputed_explanation(
         few = rows.inputs[:, take_rows(outputs, INTERACTION_ROWS, checked.seed)]
         result["interactions"] = _find_interactions(model, model.model, question, few, z)
     result |= describe_recomputation(model, question, stands_in, checked, differences, rows, submitted)
+    note_estimate(result, model, question, attribution)
     result["sampling"] = describe_sample(question, sample, rows, most, checked)
     tell(0.85, "other seeds, second opinion")
     wishes = _ask_again(model, question, checked, rows, submitted, sample, outputs)
@@ -204,7 +205,7 @@ def _ask(
         absent = "cover" if has_cover and "background" not in paths else "background"
     if absent == "cover" and not has_cover:
         raise BadInput("only margins of trees that have a cover are explained by it", column="absent")
-    stands_in: dict[str, Any] = {"kind": absent, "table": None, "rows": None, "sha256": None}
+    stands_in: dict[str, Any] = {"kind": absent, "table": None, "rows": None, "of_rows": None, "sha256": None}
     background = None
     if absent == "background":
         source = rows
@@ -227,6 +228,7 @@ def _ask(
         stands_in |= {
             "table": "background" if "background" in paths else "the explained table itself",
             "rows": question.background.shape[1],
+            "of_rows": source.inputs.shape[1],
             "sha256": source.file.sha256,
         }
     return question, stands_in
@@ -276,6 +278,7 @@ def _collect(
         base=np.full(len(sample.rows), attribution.base),
         output=outputs[sample.rows],
         values=values,
+        noise=attribution.noise,
     )
 
 

@@ -7,17 +7,22 @@ from typing import Any
 
 from audits.portable.attribute import Question, choose_method
 from audits.portable.document import PortableModel
+from audits.portable.permutations import count_pairs, draw_orders
 from audits.portable.rows import ModelRows
 from audits.portable.sampling import Sample
 from audits.portable.spec import RecomputeSpec
 from audits.portable.submitted import Submitted
+from audits.portable.tree_shap import Attribution
 
 
 def name_reference(stands_in: Mapping[str, Any]) -> str:
     """Return in words what the attributions compare with."""
     if stands_in["kind"] == "cover":
         return "the training rows, as the trees remember them"
-    return f"{stands_in['rows']:,} rows of {stands_in['table']} (sha256 {stands_in['sha256']})"
+    count = f"{stands_in['rows']:,}"
+    if stands_in["of_rows"] != stands_in["rows"]:
+        count += f" of {stands_in['of_rows']:,}"
+    return f"{count} rows of {stands_in['table']} (sha256 {stands_in['sha256']})"
 
 
 def describe_recomputation(
@@ -61,6 +66,29 @@ def describe_recomputation(
             "tolerance": spec.tolerance,
         },
     }
+
+
+def note_estimate(result: dict[str, Any], model: PortableModel, question: Question, attribution: Attribution) -> None:
+    """Say of SHAP values by orders of the features how many orders there were, and how sure that leaves them."""
+    if choose_method(model, question) != "permutations" or question.background is None:
+        return
+    count = count_pairs(model, question.players, question.background.shape[1])
+    orders = len(draw_orders(question.players, question.seed, count))
+    found: dict[str, Any] = {"orders": orders, "all_orders": attribution.noise is None, "standard_errors": None}
+    result["recomputation"]["estimate"] = found
+    if attribution.noise is None:
+        return
+    errors = dict(zip(question.names, map(float, attribution.noise), strict=True))
+    worst = max(errors, key=lambda name: errors[name])
+    found |= {"standard_errors": errors, "worst_feature": worst}
+    result["statement"] += f"; SHAP values estimated from {orders} orders of the features"
+    text = (
+        f"The SHAP values are estimates from {orders} orders of {question.players} features, not exact. The standard "
+        f"error of one row's value is at most {errors[worst]:.2g} ({worst}, root mean square over the rows). Base and "
+        "values add up whatever the orders: that a row adds up says nothing of this error. It is part of the intervals "
+        "of importance."
+    )
+    result["notes"].append({"code": "estimated", "text": text, "population": None})
 
 
 def describe_sample(

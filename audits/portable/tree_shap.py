@@ -45,10 +45,15 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """Shapley values of one output. `values` has the shape (players, rows); base + sum = margin."""
+    """Shapley values of one output. `values` has the shape (players, rows); base + sum = margin.
+
+    `noise` is the standard error of a row's value for each player, where values are estimated:
+    the root of the mean square over the rows. None where they are exact.
+    """
 
     base: float
     values: NDArray[np.float64]
+    noise: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from audits.errors import BadInput
+from audits.portable.attribute import ask, explain_rows
 from audits.portable.recompute import run_recomputed_explanation
 from countersign.export import describe_additive, export_model
-from tests.audits.portable.samples import FEATURES, fit, make_rows
+from tests.audits.portable.samples import FEATURES, check, fit, make_rows
 from tests.audits.portable.test_tree_shap import shapley
 
 COUNT = 400
@@ -223,7 +224,7 @@ def test_probabilities_are_explained_by_all_coalitions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("players", [3, 6])
 def test_probabilities_of_trees_are_estimated_by_orders(tmp_path: Path, players: int) -> None:
-    """Exactly for three players; for six the sum over all coalitions is met within the noise of six orders."""
+    """Exactly for three players; for six the sum over all coalitions is met within the stated error."""
     frame, names = make_frame(rows=40), list(FEATURES[:players])
     train = make_rows(1)[:, :players]
     model = GradientBoostingClassifier(n_estimators=8).fit(train, (train[:, 0] + train[:, 1] > 0).astype(int))
@@ -241,9 +242,45 @@ def test_probabilities_of_trees_are_estimated_by_orders(tmp_path: Path, players:
 
     wanted, _ = shapley(value, players)
     found = {name: contribution for name, contribution, _ in _list(result["local"][0])}
-    allowed = 1e-12 if players == 3 else 0.02
-    assert [found[name] for name in names] == pytest.approx(list(wanted), abs=allowed)
+    estimate = result["recomputation"]["estimate"]
+    assert estimate["all_orders"] == (players == 3)
+    errors = estimate["standard_errors"] or dict.fromkeys(names, 0.0)
+    for name, true in zip(names, wanted, strict=True):
+        assert found[name] == pytest.approx(true, abs=4 * errors[name] + 1e-12)
+    assert max(errors.values()) < 0.02
     assert max(map(abs, wanted)) > 0.1
+    # Every background row is used, and what is estimated says so.
+    assert result["local"][0]["base"] == pytest.approx(model.predict_proba(background)[:, 1].mean(), abs=1e-12)
+    assert result["recomputation"]["absent"]["rows"] == 40
+    said = [note["text"] for note in result["notes"] if note["code"] == "estimated"]
+    assert len(said) == (players == 6)
+    assert ("estimated from" in result["statement"]) == (players == 6)
+
+
+def test_the_stated_error_of_estimated_values_is_the_one_they_have() -> None:
+    """The root mean square error over the rows, against the sum over all coalitions; every background row is used."""
+    frame, names = make_frame(rows=60), list(FEATURES[:6])
+    train = make_rows(1)[:, :6]
+    label = (train[:, 0] * train[:, 1] + train[:, 2] > 0).astype(int)
+    model = GradientBoostingClassifier(n_estimators=12).fit(train, label)
+    document = check(export_model(model, feature_names=names))
+    inputs = frame[names].to_numpy().T
+    question = ask(document, on_margin=False, background=inputs)
+    found = explain_rows(document, question, inputs[:, :12])
+    assert found.noise is not None
+
+    def worth(row: int) -> Any:
+        def value(present: set[int]) -> float:
+            mixed = inputs.T.copy()
+            mixed[:, sorted(present)] = inputs.T[row, sorted(present)]
+            return float(model.predict_proba(mixed)[:, 1].mean())
+
+        return value
+
+    wanted = np.array([shapley(worth(row), 6)[0] for row in range(12)]).T
+    error = np.sqrt(((found.values - wanted) ** 2).mean())
+    stated = np.sqrt((found.noise**2).mean())
+    assert 0.5 * stated < error < 1.6 * stated
 
 
 def _list(local: dict[str, Any]) -> list[tuple[str, float, Any]]:
