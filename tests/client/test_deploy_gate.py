@@ -93,7 +93,7 @@ REFUSED: dict[str, tuple[Any, Any, int]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_service_does_not_start(site: Path, case: str) -> None:
+def test_b29_service_does_not_start(site: Path, case: str) -> None:
     bundle, listed, expected = REFUSED[case]
     put(site, bundle, listed)
     code, said, told = start(site)
@@ -101,7 +101,7 @@ def test_service_does_not_start(site: Path, case: str) -> None:
     assert told.startswith(("not allowed: ", "tampered: ", "not verifiable: "))
 
 
-def test_service_does_not_start_elsewhere_or_with_other_bytes(site: Path) -> None:
+def test_b29_service_does_not_start_elsewhere_or_with_other_bytes(site: Path) -> None:
     assert start(site, "staging")[:2] == (1, "")
     (site / "model.bin").write_bytes(ARTIFACT + b"\x00")
     assert start(site)[:2] == (1, "")
@@ -138,7 +138,7 @@ def test_run_becomes_the_command(site: Path) -> None:
     assert run(site, *LISTED, *TRUSTING, command=("there-is-no-such-program",))[0] == 2
 
 
-def test_run_refuses(site: Path) -> None:
+def test_b29_run_refuses(site: Path) -> None:
     assert run(site, *LISTED)[:2] == (2, "")  # whom to trust?
     assert run(site, *TRUSTING)[:2] == (2, "")  # what about withdrawals?
     assert run(site, *LISTED, "--key", STRANGER.vkey)[:2] == (2, "")
