@@ -35,6 +35,7 @@ RECORDS = (
     Entry(_("Home"), "home", "pages:home"),
     Entry(_("Models"), "cube", "pages:models", also=("/versions/", "/evidence/", "/evaluations/")),
     Entry(_("Datasets"), "database", "pages:datasets"),
+    Entry(_("In use"), "rocket", "pages:in-use", also=("/findings/", "/emergencies/")),
     Entry(_("Reports"), "file-certificate", "pages:reports"),
     Entry(_("Audit log"), "list-details", "pages:log"),
 )

@@ -14,6 +14,7 @@ from django.db import DatabaseError, close_old_connections
 from kombu.exceptions import OperationalError
 
 from governance.actions.log import is_heartbeat_due, record_heartbeat
+from governance.actions.withdrawal import withdraw_expired_releases
 from governance.actors import SYSTEM, Actor
 from governance.exceptions import TransitionNotAllowed
 from governance.models import User
@@ -25,7 +26,7 @@ LONGEST_PAUSE_SECONDS = 60.0
 
 
 class Command(BaseCommand):
-    help = "Ring again for work left waiting; with --every N, go on until told to stop."
+    help = "Ring again for waiting work and withdraw releases whose time is up; with --every N, go on until told to stop."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--every", type=float, metavar="SECONDS", help="repeat with this pause; default: once")
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         sweep = Sweep()
         if options["every"] is None:
             sweep.ring()
+            withdraw_expired_releases()
             give_sign_of_life()
             return
         told_to_stop = threading.Event()
@@ -45,6 +47,7 @@ class Command(BaseCommand):
             close_old_connections()
             try:
                 sweep.ring()
+                withdraw_expired_releases()
                 give_sign_of_life()
                 pause = options["every"]
             except (DatabaseError, OperationalError, OSError) as error:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from governance.models import AuditLogEntry, ModelVersion, Project, Release, User
+from governance.models import (
+    AuditLogEntry,
+    EmergencyRequest,
+    FollowUp,
+    ModelVersion,
+    Project,
+    Release,
+    ReleaseKind,
+    User,
+)
 from portal.actors import actor_of
 from portal.log_sentences import tell
 from portal.pages.log_health import read_log_health
@@ -29,6 +39,9 @@ def show_home(request: HttpRequest) -> HttpResponse:
         "empty": None if waiting else _read_first_step(user),
         "recent": [(entry, tell(entry)) for entry in _list_recent(user)],
         "live": list(live[:LIVE]),
+        "emergencies": list(live.filter(kind=ReleaseKind.EMERGENCY)[:LIVE]),
+        "asked_emergencies": list(_list_asked_emergencies(user)),
+        "follow_up_count": FollowUp.objects.visible_to(user).open().count(),
         "health": read_log_health(),
     }
     return render(request, "home/home.html", context)
@@ -38,6 +51,11 @@ def _list_recent(user: User) -> list[AuditLogEntry]:
     entries = AuditLogEntry.objects.visible_to(user).select_related("project").order_by("-index")
     # The keys are found in an index first: a long log is not read and sorted to show its end.
     return list(entries.filter(pk__in=entries.values("pk")[:RECENT]))
+
+
+def _list_asked_emergencies(user: User) -> QuerySet[EmergencyRequest]:
+    asked = EmergencyRequest.objects.visible_to(user).open().select_related("version__model", "requested_by")
+    return asked.order_by("-pk")[:LIVE]
 
 
 def _read_first_step(user: User) -> str:
