@@ -17,7 +17,7 @@ from governance import runner
 from governance.actions import people
 from governance.models import ModelVersion, Project, RegisteredModel, Role, User
 from tests import cast
-from tests.guards import behind_the_guards
+from tests.guards import empty_behind_the_guards
 from tests.portals import Portal, make_portal
 
 
@@ -47,12 +47,10 @@ def tables_are_emptied_between_tests() -> Iterator[None]:
     """Transactional tests empty every table when they end, which nobody else may do."""
     empty = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
-    def empty_behind_the_guards(test: TransactionTestCase) -> None:
-        with behind_the_guards():
-            empty(test)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_behind_the_guards)
+        patch.setattr(
+            TransactionTestCase, "_fixture_teardown", lambda test: empty_behind_the_guards(lambda: empty(test))
+        )
         yield
 
 
