@@ -12,7 +12,13 @@ from audits.quality.results import about_column
 
 def write_notes(profile: Profile, binding: Mapping[str, Any]) -> list[Note]:
     """Return the notes of a profile: what it is about first, then what was found odd."""
-    return [*_note_binding(binding), *_note_schema(profile), *_note_columns(profile), *_note_groups(profile)]
+    return [
+        *_note_binding(binding),
+        *_note_schema(profile),
+        *_note_columns(profile),
+        *_note_dates(profile),
+        *_note_groups(profile),
+    ]
 
 
 def _note_binding(binding: Mapping[str, Any]) -> Iterator[Note]:
@@ -52,6 +58,16 @@ def _note_columns(profile: Profile) -> Iterator[Note]:
         if found.codes:
             text = f"{found.codes:,} numbers begin with 0: read as numbers, these codes would change."
             yield Note("leading_zeros", text, about_column(name))
+
+
+def _note_dates(profile: Profile) -> Iterator[Note]:
+    found, time = profile.timeliness, profile.spec.time
+    if found is not None and time is not None and found.undated:
+        text = (
+            f"{found.undated:,} of {profile.rows:,} rows have no date that can be read. They may have any: the limits "
+            "of timeliness, of ages and of rows from the future allow for that."
+        )
+        yield Note("undated", text, about_column(time.column))
 
 
 def _note_groups(profile: Profile) -> Iterator[Note]:

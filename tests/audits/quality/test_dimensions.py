@@ -172,6 +172,26 @@ def test_timeliness(tmp_path):
     assert find(no_limit, "largest_gap_days")["value"] is None
 
 
+def test_rows_without_a_readable_date_leave_timeliness_open(tmp_path):
+    time = {"column": "on", "observed_at": "2024-03-01", "maximum_age_days": 90}
+    wanted = [{"metric": "timeliness", "population": "overall", "comparator": "at_least", "threshold": 0.95}]
+    junk = profile_text(tmp_path, "on\n2024-02-20\n" + "junk\n" * 99, time=time, expectations=wanted)
+    found = find(junk, "timeliness")
+    assert (found["value"], found["low"], found["high"]) == (1.0, 0.01, 1.0)
+    assert junk["verdicts"][0]["verdict"] == "inconclusive"
+    assert "99 of 100 rows have no date that can be read" in next(
+        note["text"] for note in junk["notes"] if note["code"] == "undated"
+    )
+    future = find(junk, "future_rows")
+    assert (future["value"], future["low"], future["high"]) == (0.0, 0.0, 0.99)
+    ages = find(junk, "p95_age_days")
+    assert (ages["low"], ages["high"]) == (None, None)
+    assert "no date that can be read" in ages["reason"]
+    few = profile_text(tmp_path, "on\n" + "2024-02-20\n" * 99 + '""\n', time=time, expectations=wanted)
+    assert few["verdicts"][0]["verdict"] == "met"
+    assert (find(few, "median_age_days")["low"], find(few, "median_age_days")["high"]) == (10.0, 10.0)
+
+
 def test_class_balance(tmp_path):
     text = "y\n" + "a\n" * 6 + "b\n" * 3 + "c\n" + '""\n'
     result = profile_text(tmp_path, text, label="y", minimum_published_count=2)
