@@ -205,7 +205,8 @@ class SignOffItem:
     """``changed`` names the dossier items that differ from what was signed; empty while the sign-off is current.
 
     ``objection`` says why the vote gives no approval, whatever it says: no log entry records it, the role was not held,
-    or it was taken away for cause. ``overruled`` says by whom and why a refusal was set aside.
+    or it was taken away for cause. ``overruled`` says by whom and why a refusal was set aside. ``is_recorded``: the log
+    holds exactly this vote; one that it does not hold takes nothing back either.
     """
 
     id: int
@@ -227,6 +228,7 @@ class SignOffItem:
     delegator_person_key: str = ""
     overruled: str = ""
     conditions: tuple[ConditionItem, ...] = ()
+    is_recorded: bool = True
 
 
 def instant(moment: datetime | None) -> str:

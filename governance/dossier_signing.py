@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,7 +13,7 @@ from django.utils.translation import gettext as _
 from governance.dossier_changes import changed_items
 from governance.dossier_items import ConditionItem, SignOffItem
 from governance.dossier_records import read_bodies, records
-from governance.models import Condition, Membership, ModelVersion, Overrule, Project, Role, SignOff
+from governance.models import AuditLogEntry, Condition, Membership, ModelVersion, Overrule, Project, Role, SignOff
 
 
 def read_sign_offs(version: ModelVersion, *, digest: str, document: dict[str, Any]) -> tuple[SignOffItem, ...]:
@@ -24,7 +26,7 @@ def read_sign_offs(version: ModelVersion, *, digest: str, document: dict[str, An
     )
     bodies = read_bodies(row.log_index for row in rows)
     roles = _Roles(version, rows)
-    overruled = _read_overrules(version)
+    overruled, fulfilled = _read_overrules(version), _read_fulfilled(rows)
     changes: dict[str, tuple[str, ...]] = {digest: ()}
     found = []
     for row in rows:
@@ -33,6 +35,7 @@ def read_sign_offs(version: ModelVersion, *, digest: str, document: dict[str, An
             changes[signed] = changed_items(json.loads(row.dossier.document), document)
         body = bodies.get(-1 if row.log_index is None else row.log_index)
         delegator = row.delegation.from_user if row.delegation else None
+        unrecorded = _objection_of_the_log(row, body)
         found.append(
             SignOffItem(
                 row.pk,
@@ -49,11 +52,12 @@ def read_sign_offs(version: ModelVersion, *, digest: str, document: dict[str, An
                 signed == digest,
                 changes[signed],
                 row.authentication,
-                _objection_of_the_log(row, body) or roles.objection_to(row),
+                unrecorded or roles.objection_to(row),
                 delegator.get_full_name() if delegator else "",
                 delegator.person_key if delegator else "",
                 overruled.get(row.pk, ""),
-                tuple(read_condition(condition) for condition in row.conditions.all()),
+                tuple(_read_recorded(condition, fulfilled) for condition in row.conditions.all()),
+                not unrecorded,
             )
         )
     return tuple(found)
@@ -65,9 +69,29 @@ def _objection_of_the_log(row: SignOff, body: dict[str, Any] | None) -> str:
         return _("no entry of the log records it")
     data = body["data"]
     said = (data.get("dossier"), data.get("role"), data.get("decision"), data.get("signer"), body["actor"]["id"])
-    if said != (row.dossier_id, row.role, row.decision, row.signer_id, row.signer_id):
+    lent = data.get("delegation", {}).get("id")
+    if (*said, lent) != (row.dossier_id, row.role, row.decision, row.signer_id, row.signer_id, row.delegation_id):
         return _("the log recorded another vote")
+    set_then = [
+        (item["id"], item["text"], item["owner"], datetime.fromisoformat(item["due_at"]))
+        for item in data.get("conditions", ())
+    ]
+    if set_then != [(item.pk, item.text, item.owner_id, item.due_at) for item in row.conditions.all()]:
+        return _("the log recorded other conditions")
     return ""
+
+
+def _read_fulfilled(rows: Iterable[SignOff]) -> set[int]:
+    """The conditions that an entry of the log calls fulfilled. Asks nothing where none is marked so."""
+    marked = [item.pk for row in rows for item in row.conditions.all() if item.fulfilled_at is not None]
+    if not marked:
+        return set()
+    entries = AuditLogEntry.objects.filter(
+        type="condition.fulfilled", subjects__kind="condition", subjects__object_id__in=marked
+    )
+    bodies = read_bodies(entries.values_list("pk", flat=True))
+    said = {body["subject"]["id"] for body in bodies.values() if body["type"] == "condition.fulfilled"}
+    return said & set(marked)
 
 
 class _Roles:
@@ -121,6 +145,14 @@ def _read_overrules(version: ModelVersion) -> dict[int, str]:
             row.sign_off_id,
         )
     }
+
+
+def _read_recorded(row: Condition, fulfilled: set[int]) -> ConditionItem:
+    """The condition as the log knows it: what no entry calls fulfilled is open."""
+    item = read_condition(row)
+    if row.pk in fulfilled:
+        return item
+    return replace(item, fulfilled_at=None, fulfilled_by="", fulfilled_how="")
 
 
 def read_condition(row: Condition) -> ConditionItem:

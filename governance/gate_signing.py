@@ -54,30 +54,36 @@ def _why_empty(dossier: Dossier, step: SignOffStep) -> tuple[str, str]:
 
 def _why_not(item: SignOffItem, dossier: Dossier, step: SignOffStep) -> tuple[str, str] | None:
     """Why an approval in the role does not fill the slot; None when it fills another one."""
-    named = {"name": item.signer}
     if not item.is_current:
         return FindingStatus.STALE, _("%(name)s signed before this changed: %(items)s.") % {
-            **named,
+            "name": item.signer,
             "items": "; ".join(item.changed),
         }
-    weakness = weakness_of(item, dossier)
-    if weakness == "expired":
-        return FindingStatus.STALE, _("%(name)s signed more than %(days)d days ago.") % {
-            **named,
-            "days": dossier.policy.sign_off_days,
-        }
-    if weakness == "contributor":
-        return FindingStatus.NOT_MET, _("%(name)s contributed to this dossier and cannot sign it.") % named
-    if weakness == "conditions":
-        return FindingStatus.NOT_MET, _("%(name)s set conditions, which this policy does not allow.") % named
+    weakness = tell_weakness(item, dossier)
     if weakness:
-        return FindingStatus.NOT_MET, _("The vote of %(name)s does not count: %(why)s.") % {
-            **named,
-            "why": item.objection,
-        }
+        expired = weakness_of(item, dossier) == "expired"
+        return FindingStatus.STALE if expired else FindingStatus.NOT_MET, weakness
     if not fills(step, item, dossier):
-        return FindingStatus.NOT_MET, _("%(name)s belongs to the team that owns the model.") % named
+        return FindingStatus.NOT_MET, _("%(name)s belongs to the team that owns the model.") % {"name": item.signer}
     return None
+
+
+def tell_weakness(item: SignOffItem, dossier: Dossier) -> str:
+    """Why a vote on this dossier gives no weight, as a sentence; empty when it does, and for what is stale anyway."""
+    if item.objection:
+        return _("The vote of %(name)s does not count: %(why)s.") % {"name": item.signer, "why": item.objection}
+    weakness = weakness_of(item, dossier) if item.is_current and item.decision in APPROVALS else ""
+    if weakness == "expired":
+        days = dossier.policy.sign_off_days
+        return _("%(name)s signed more than %(days)d days ago.") % {"name": item.signer, "days": days}
+    if weakness == "contributor":
+        name = item.signer
+        if item.delegator and item.signer_person_key not in dossier.contributor_person_keys:
+            name = item.delegator
+        return _("%(name)s contributed to this dossier and cannot sign it.") % {"name": name}
+    if weakness == "conditions":
+        return _("%(name)s set conditions, which this policy does not allow.") % {"name": item.signer}
+    return ""
 
 
 def _judge_panels(dossier: Dossier) -> list[Finding]:

@@ -26,9 +26,10 @@ def latest_votes(votes: Iterable[SignOffItem]) -> list[SignOffItem]:
 def standing_refusals(dossier: Dossier) -> list[SignOffItem]:
     """Refusals that nobody took back and nobody overruled, on this dossier or on an earlier one.
 
-    Changing the dossier answers a refusal and does not resolve it: its author does, by another vote.
+    Changing the dossier answers a refusal and does not resolve it: its author does, by another vote that the log holds.
     """
-    refused = [item for item in latest_votes(dossier.sign_offs) if item.decision in REFUSALS]
+    recorded = (item for item in dossier.sign_offs if item.is_recorded)
+    refused = [item for item in latest_votes(recorded) if item.decision in REFUSALS]
     return [item for item in refused if not item.overruled]
 
 
@@ -79,6 +80,15 @@ def cast_vote(dossier: Dossier, row: SignOff, conditions: Sequence[Condition]) -
         conditions=tuple(read_condition(item) for item in conditions),
     )
     return replace(dossier, sign_offs=(*dossier.sign_offs, vote))
+
+
+def fulfil(dossier: Dossier, row: Condition) -> Dossier:
+    """The dossier as it will be read once the fulfilment that is being written is recorded."""
+    votes = tuple(
+        replace(item, conditions=tuple(read_condition(row) if one.id == row.pk else one for one in item.conditions))
+        for item in dossier.sign_offs
+    )
+    return replace(dossier, sign_offs=votes)
 
 
 def as_signed(dossier: Dossier, snapshot: DossierSnapshot) -> Dossier:

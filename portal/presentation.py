@@ -49,6 +49,7 @@ STATE_LOOKS: dict[str, Look] = {
     State.IN_REVIEW: Look(State.IN_REVIEW.label, "eye", "info"),
     State.APPROVED: Look(State.APPROVED.label, "signature", "accent"),
     State.RELEASED: Look(State.RELEASED.label, "rocket", "solid"),
+    State.EMERGENCY: Look(State.EMERGENCY.label, "alert-triangle", "bad"),
     State.RETIRED: Look(State.RETIRED.label, "archive", "neutral"),
     State.REJECTED: Look(State.REJECTED.label, "ban", "bad"),
 }
@@ -64,6 +65,8 @@ PROGRESS_LOOKS: dict[str, Look] = {
 # A decision on record reads as what was done, not as a button.
 DECISION_LOOKS: dict[str, Look] = {
     Decision.APPROVE: Look(_("Approved"), "signature", "good"),
+    Decision.APPROVE_WITH_CONDITIONS: Look(_("Approved with conditions"), "signature", "warn"),
+    Decision.ABSTAIN: Look(_("Abstained"), "circle-dashed", "neutral"),
     Decision.REQUEST_CHANGES: Look(_("Changes requested"), "edit", "warn"),
     Decision.REJECT: Look(_("Rejected"), "ban", "bad"),
     PocDecision.GO: Look(PocDecision.GO.label, "circle-check", "good"),

@@ -43,7 +43,7 @@ from governance.permissions import authorise, duties_are_separate
 from governance.policy import SIGNING_ROLES
 from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.text import clean_name, clean_text
-from governance.votes import cast_vote, counting_approvals, is_their_turn, standing_refusals
+from governance.votes import cast_vote, counting_approvals, fulfil, is_their_turn, standing_refusals
 
 MOST_CONDITIONS = 20
 
@@ -358,7 +358,7 @@ def fulfil_condition(condition: Condition, *, how: str, password: str | Proof, a
     _check_duties(dossier, None, actor)
     condition.fulfilled_by, condition.fulfilled_at, condition.fulfilled_how = actor.user, dossier.as_of, how
     condition.save(update_fields=["fulfilled_by", "fulfilled_at", "fulfilled_how"])
-    moved = _move_by_gate(version, collect(version)) if version.state == State.IN_REVIEW else {}
+    moved = _move_by_gate(version, fulfil(dossier, condition)) if version.state == State.IN_REVIEW else {}
     auditlog.append(
         "condition.fulfilled",
         actor=actor,

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,15 +17,15 @@ from governance.dossier_changes import changed_items
 from governance.dossier_reading import CONTRIBUTING
 from governance.exceptions import GovernanceError, StaleReading, TransitionNotAllowed
 from governance.lifecycle import State, next_state
-from governance.models import AuditLogEntry, DossierSnapshot, LogHead, ModelVersion, PocDecision
+from governance.models import AuditLogEntry, DossierSnapshot, LogHead, Membership, ModelVersion, PocDecision, Role, User
 from governance.permissions import authorise, roles_of
-from governance.policy import SIGNING_ROLES
+from governance.policies_in_force import policies_in_force
 from portal.actors import actor_of
 from portal.log_sentences import tell, title_of
 from portal.pages.forms.base import PageForm
-from portal.pages.forms.models import ConfirmForm, ReasonForm
+from portal.pages.forms.models import ReasonForm
 from portal.pages.forms.proof import demand_of
-from portal.pages.forms.signoff import DigestForm, PromoteForm, SignOffForm, WaiverForm
+from portal.pages.forms.signoff import DigestForm, PromoteForm, SignOffForm, SubmitForm, WaiverForm
 from portal.pages.perform import no_store, perform
 from portal.pages.views.versions import Page, get_version
 
@@ -64,16 +65,19 @@ def log_size() -> int:
 def sign(request: HttpRequest, pk: int) -> HttpResponse:
     """Sign the dossier whose digest the page shows."""
     read_index, page = log_size(), open_page(request, pk)
-    held = roles_of(page.actor.user, page.version.model.project)
-    roles = [role for role in SIGNING_ROLES if role in held]
+    usable = [item for item in page.capacities if not item.obstacle]
+    rule = page.reading.dossier.policy.conditions
     form = SignOffForm(
         request.POST or None,
-        roles=roles,
+        # What is posted in a capacity that cannot be used is for the action to refuse, and to record.
+        capacities=usable if request.method != "POST" else page.capacities,
+        rule=rule,
+        people=list_members(page),
         demand=demand_of(request, "sign_off", page.reading.dossier.digest),
         initial=_reading_of(page, read_index),
     )
-    if request.method == "POST":
-        signed = perform(request, form, lambda: signoff.sign_off(page.version, **_given(form), actor=page.actor))
+    if request.method == "POST" and not form.wants_row:
+        signed = perform(request, form, lambda: signoff.sign_off(page.version, **form.given(), actor=page.actor))
         if signed is not None:
             messages.success(
                 request, _("Signed. Your sign-off is entry %(index)s of the log.") % {"index": signed.log_index}
@@ -83,11 +87,29 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
             return show_stale(request, page, form, "sign")
     context = {
         "form": form,
-        "obstacle": find_obstacle(page, "sign", "sign_off", separate=True),
+        "rule": rule,
+        "obstacle": _find_signing_obstacle(page),
+        "unusable": [item for item in page.capacities if item.obstacle],
+        "waiting": [item for item in usable if item.waits],
         "contributions": [title_of(deed) for deed in page.reading.contributions_of(page.actor.user.pk)],
         "last_word": page.reading.last_word_of(page.actor.user.pk),
     }
     return _show(request, "signoff/sign.html", page, context, status=form.status)
+
+
+def _find_signing_obstacle(page: Page) -> str:
+    """Why this person can sign in no capacity now; empty if there is one."""
+    lent = any(item.delegation is not None for item in page.capacities)
+    obstacle = find_obstacle(page, "sign", "sign_for_another" if lent else "sign_off")
+    if obstacle or any(not item.obstacle for item in page.capacities):
+        return obstacle
+    return " ".join(dict.fromkeys(item.obstacle for item in page.capacities))
+
+
+def list_members(page: Page) -> QuerySet[User]:
+    """Who may be asked to fulfil a condition: everybody with a role in the project."""
+    current = Membership.objects.current().filter(project=page.version.model.project_id)
+    return User.objects.filter(is_active=True, pk__in=current.values("user_id")).order_by("full_name", "username")
 
 
 @no_store
@@ -126,6 +148,9 @@ def show_stale(request: HttpRequest, page: Page, form: DigestForm, address: str)
     """The dossier changed between reading and signing: say exactly what, and lose nothing that was typed."""
     seen = DossierSnapshot.objects.filter(pk=form["dossier_digest"].value(), version=page.version).first()
     typed = [(form[name].label, form[name].value()) for name in ("meaning", "reason") if name in form.fields]
+    if isinstance(form, SignOffForm):
+        rows = form.filled_rows()
+        typed += [(_("Condition"), f"{row['text']} ({row['owner']}, {row['due_at']:%Y-%m-%d})") for row in rows]
     context = {
         "seen_digest": form["dossier_digest"].value(),
         "changed": changed_items(_document(seen), page.reading.dossier.document) if seen else (),
@@ -160,17 +185,26 @@ def list_changes(page: Page, since: int) -> list[AuditLogEntry]:
 
 
 def submit(request: HttpRequest, pk: int) -> HttpResponse:
-    """Put a version before its reviewers."""
+    """Put a version before its reviewers, for an environment that has a policy for its tier."""
     page = open_page(request, pk)
-    form = ConfirmForm(request.POST if request.method == "POST" else None)
+    model = page.version.model
+    in_force = policies_in_force(model.project)
+    policies = [policy for (tier, _place), policy in in_force.items() if tier == model.risk_tier]
+    given = request.POST if request.method == "POST" else None
+    form = SubmitForm(given, policies=policies, wanted=page.version.target_environment)
     if request.method == "POST":
-        submitted = perform(request, form, lambda: submission.submit_version(page.version, actor=page.actor))
+        submitted = perform(
+            request,
+            form,
+            lambda: submission.submit_version(page.version, **form.cleaned_data, actor=page.actor),
+        )
         if submitted is not None:
             messages.success(request, _("%(version)s is in review.") % {"version": submitted})
             return redirect("pages:version", pk)
     poc = page.reading.dossier.proof_of_concept
     context = {
         "form": form,
+        "policies": policies,
         "obstacle": find_obstacle(page, "submit", "submit_version"),
         "has_go": poc is not None and poc.decision == PocDecision.GO,
     }
@@ -198,10 +232,21 @@ def waive(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("pages:version", pk)
     context = {
         "form": form,
-        "obstacle": find_obstacle(page, "amend", "grant_waiver"),
+        "obstacle": find_obstacle(page, "amend", "grant_waiver") or _find_waiving_obstacle(page),
         "open_findings": open_findings,
     }
     return _show(request, "signoff/waive.html", page, context, status=form.status)
+
+
+def _find_waiving_obstacle(page: Page) -> str:
+    """What the policy of the dossier says to this person's roles."""
+    entitled = page.reading.dossier.policy.waivers.roles
+    if not entitled:
+        return _("The policy of this dossier lets nobody waive a finding.")
+    if not roles_of(page.actor.user, page.version.model.project).intersection(entitled):
+        named = ", ".join(str(Role(role).label) for role in entitled)
+        return _("The policy of this dossier lets only these roles waive a finding: %(roles)s.") % {"roles": named}
+    return ""
 
 
 def retire(request: HttpRequest, pk: int) -> HttpResponse:

@@ -20,11 +20,13 @@ from governance.actions import catalog, lineage
 from governance.actors import Actor
 from governance.dossier import collect
 from governance.gate import judge
+from governance.lifecycle import TRANSITIONS
 from governance.lineage_graph import draw
 from governance.models import AuditLogEntry, EvaluationKind, ModelVersion, RegisteredModel
-from governance.permissions import available_verbs, duties_are_separate
+from governance.permissions import available_verbs, duties_are_separate, roles_of
 from portal.actors import actor_of
 from portal.log_sentences import tell, title_of
+from portal.pages.capacities import Capacity, list_capacities
 from portal.pages.forms.evaluation_kinds import FORMS
 from portal.pages.forms.models import DatasetUseForm, RegisterVersionForm
 from portal.pages.perform import no_store, perform
@@ -52,7 +54,19 @@ class Page:
 
     @property
     def is_contributor(self) -> bool:
-        return not duties_are_separate(self.actor.user, self.reading.dossier.contributor_person_keys)
+        """Whether history keeps this reader from signing. In solo mode there is nobody else."""
+        dossier = self.reading.dossier
+        return not dossier.solo_mode and not duties_are_separate(self.actor.user, dossier.contributor_person_keys)
+
+    @cached_property
+    def capacities(self) -> list[Capacity]:
+        return list_capacities(self.version, self.reading.dossier, self.actor)
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether the reader can sign now, in a role of their own or in one lent to them."""
+        is_open = ("sign", self.version.state) in TRANSITIONS
+        return is_open and any(not item.obstacle for item in self.capacities)
 
 
 def get_version(request: HttpRequest, pk: int) -> ModelVersion:
@@ -75,6 +89,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "decision": page.reading.decision,
         "verbs": page.verbs,
         "is_contributor": page.is_contributor,
+        "may_sign": page.may_sign,
         "live_releases": list(page.version.releases.live()),
         "tabs": build_tabs(page, tab),
         "tab_template": f"versions/_{tab.replace('-', '_') if tab in TABS else 'gate'}.html",
@@ -131,7 +146,14 @@ def show_lineage(page: Page) -> dict[str, Any]:
 
 
 def show_sign_offs(page: Page) -> dict[str, Any]:
-    return {"sign_offs": list(reversed(page.reading.dossier.sign_offs))}
+    """Every vote with its weight, and what this reader may do about it: set it aside, call its conditions fulfilled."""
+    dossier = page.reading.dossier
+    roles = roles_of(page.actor.user, page.version.model.project)
+    return {
+        "votes": list(reversed(page.reading.votes)),
+        "may_overrule": dossier.policy.overrule_role in roles and not page.is_contributor,
+        "held_roles": roles,
+    }
 
 
 def show_reports(page: Page) -> dict[str, Any]:
