@@ -20,6 +20,7 @@ from governance import dossier_records as records
 from governance import dossier_signing as signing
 from governance.auditlog import database_now
 from governance.canonical import canonical_bytes, canonical_digest
+from governance.evaluation_reading import read_evaluations
 from governance.models import DossierSnapshot, ModelVersion
 from governance.policies_in_force import bound_policy
 from governance.policy import Policy
@@ -112,7 +113,7 @@ def collect(version: ModelVersion) -> Dossier:
     datasets, derivations = reading.read_lineage(version)
     data = [item.dataset_version_id for item in datasets] + [item.source_id for item in derivations]
     contributors, person_keys = reading.read_contributors(version, data)
-    evidence, evaluations = reading.read_evidence(version), reading.read_evaluations(version)
+    evidence, evaluations = reading.read_evidence(version), read_evaluations(version)
     waivers = reading.read_waivers(version)
     unsigned = Dossier(
         version_id=version.pk,
@@ -137,7 +138,7 @@ def collect(version: ModelVersion) -> Dossier:
     )
     signed = signing.read_sign_offs(version, digest=unsigned.digest, document=unsigned.document)
     unrecorded = records.find_unrecorded(version, evidence, evaluations, waivers)
-    unrecorded += records.find_lost_sign_offs(version, (item.log_index for item in signed if item.is_recorded))
+    unrecorded += records.find_lost_sign_offs(version, (item.log_index for item in signed))
     # replace() would drop the cached document and compute it again; the digest covers neither of these.
     object.__setattr__(unsigned, "sign_offs", signed)
     object.__setattr__(unsigned, "unrecorded", unrecorded)

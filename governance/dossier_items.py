@@ -132,7 +132,7 @@ class EvidenceItem:
 @dataclass(frozen=True)
 class Measure:
     """One measured number: ``value`` with its interval [``low``, ``high``] over ``n`` rows; ``reason`` says why it
-    cannot be relied on (undefined, group too small)."""
+    cannot be relied on (undefined, group too small). A share is ``part`` of ``whole`` rows, where that is known."""
 
     metric: str
     population: str
@@ -141,6 +141,8 @@ class Measure:
     high: float | None
     n: int
     reason: str | None
+    part: int | None = None
+    whole: int | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,27 @@ class EvaluationInputItem:
 
 
 @dataclass(frozen=True)
+class SettingItem:
+    """One choice of whoever asked, in the specification's own words: ``columns.y_true`` is ``label``."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class LeftOutItem:
+    """Rows that were submitted and not measured, of all ``submitted``."""
+
+    reason: str
+    rows: int
+    submitted: int
+
+
+@dataclass(frozen=True)
 class EvaluationItem:
+    """``gap`` says why its numbers do not speak of the dataset version, which has ``dataset_rows``; nothing where they
+    do."""
+
     id: int
     kind: str
     status: str
@@ -167,6 +189,11 @@ class EvaluationItem:
     requested_by: str
     inputs: tuple[EvaluationInputItem, ...]
     measures: tuple[Measure, ...]
+    settings: tuple[SettingItem, ...] = ()
+    left_out: tuple[LeftOutItem, ...] = ()
+    gap: str = ""
+    dataset_rows: int = 0
+    minimum_group_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -228,7 +255,6 @@ class SignOffItem:
     delegator_person_key: str = ""
     overruled: str = ""
     conditions: tuple[ConditionItem, ...] = ()
-    is_recorded: bool = True
 
 
 def instant(moment: datetime | None) -> str:

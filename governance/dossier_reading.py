@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Prefetch
 
 from governance.dossier_items import (
     ArtifactItem,
@@ -15,10 +13,7 @@ from governance.dossier_items import (
     CriterionItem,
     DatasetItem,
     DerivationItem,
-    EvaluationInputItem,
-    EvaluationItem,
     EvidenceItem,
-    Measure,
     ModelItem,
     ProofOfConceptItem,
     RequirementItem,
@@ -27,26 +22,24 @@ from governance.dossier_items import (
     WaiverItem,
     instant,
 )
+from governance.evaluation_reading import read_measures
 from governance.models import (
     AuditLogEntry,
     DatasetUse,
     DatasetVersion,
     Derivation,
     Evaluation,
-    EvaluationKind,
     Evidence,
     LogSubject,
     ModelVersion,
     ProofOfConcept,
     RegisteredModel,
+    SuccessCriterion,
     User,
     Waiver,
-    WorkStatus,
 )
 
-LEVEL = 0.95
-"""The confidence level at which criteria are judged."""
-
+WITH_EVALUATION = ("evaluation", "evaluation__dataset_version__dataset")
 # What a person does that makes the dossier theirs. Signing, promoting, reading and reporting do not.
 CONTRIBUTING = (
     "model.registered",
@@ -107,7 +100,7 @@ def read_proof_of_concept(model: RegisteredModel) -> ProofOfConceptItem | None:
     found = (
         ProofOfConcept.objects.filter(model=model)
         .select_related("decided_by")
-        .prefetch_related("success_criteria__evaluation")
+        .prefetch_related(Prefetch("success_criteria", SuccessCriterion.objects.select_related(*WITH_EVALUATION)))
         .first()
     )
     if found is None:
@@ -252,63 +245,6 @@ def read_evidence(version: ModelVersion) -> tuple[EvidenceItem, ...]:
         )
         for row in rows
     )
-
-
-def read_evaluations(version: ModelVersion) -> tuple[EvaluationItem, ...]:
-    """The newest evaluation of each kind and role counts, whatever became of it: an unwelcome result is not outlived
-    by the welcome one before it, and a request that has not finished is not yet a result."""
-    rows = (
-        version.evaluations.select_related("dataset_version__dataset", "evidence", "requested_by")
-        .prefetch_related("inputs__evidence")
-        .order_by("kind", "dataset_role", "-pk")
-    )
-    newest: dict[tuple[str, str], Evaluation] = {}
-    for row in rows:
-        newest.setdefault((row.kind, row.dataset_role), row)
-    return tuple(
-        EvaluationItem(
-            row.pk,
-            row.kind,
-            row.status,
-            row.dataset_role,
-            str(row.dataset_version),
-            row.dataset_version.digest,
-            row.evidence_id,
-            row.evidence.digest,
-            row.result_digest,
-            row.failure,
-            row.requested_by.get_full_name(),
-            tuple(read_inputs(row)),
-            tuple(read_measures(row)),
-        )
-        for row in newest.values()
-    )
-
-
-def read_inputs(evaluation: Evaluation) -> list[EvaluationInputItem]:
-    """Further evidence that was read: what was named for it, and the metric sets a reproduction was compared with."""
-    named = [EvaluationInputItem(item.role, item.evidence_id, item.evidence.digest) for item in evaluation.inputs.all()]
-    if evaluation.kind != EvaluationKind.REPRODUCTION or evaluation.status != WorkStatus.SUCCEEDED:
-        return named
-    compared = json.loads(evaluation.result)["read"]
-    return named + [EvaluationInputItem("metrics", item["evidence"], item["digest"]) for item in compared]
-
-
-def read_measures(evaluation: Evaluation) -> list[Measure]:
-    if evaluation.status != WorkStatus.SUCCEEDED:
-        return []
-    result = json.loads(evaluation.result)
-    level = (result.get("passport", {}).get("intervals") or {}).get("level", LEVEL)
-    return [_at_full_level(Measure(**measure), level) for measure in result["measures"]]
-
-
-def _at_full_level(measure: Measure, level: float) -> Measure:
-    """Whoever asks for an evaluation chooses its confidence level. A lower one makes intervals narrow, and narrow ones
-    would meet criteria: such a measure is shown and settles nothing."""
-    if level >= LEVEL or measure.low == measure.high:
-        return measure
-    why = f"its interval holds with {level:.0%} only; {LEVEL:.0%} are needed"
-    return replace(measure, reason=measure.reason or why)
 
 
 def read_waivers(version: ModelVersion) -> tuple[WaiverItem, ...]:

@@ -7,7 +7,6 @@ threshold, claimed but not recomputed, or simply absent, keeps the gate closed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,11 +14,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance.dossier import Dossier
-from governance.dossier_items import EvaluationItem
 from governance.findings import Area, Finding, FindingStatus
 from governance.gate_criteria import judge_claims, judge_criterion
+from governance.gate_evaluations import judge_evaluations
+from governance.gate_policy import judge_needed_criteria
 from governance.gate_signing import judge_sign_offs
-from governance.models import DatasetRole, EvaluationKind, EvidenceKind, PocDecision, WorkStatus
+from governance.models import DatasetRole, EvidenceKind, PocDecision
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ def judge(dossier: Dossier) -> GateDecision:
         *_judge_proof_of_concept(dossier),
         *_judge_lineage(dossier),
         *_judge_evidence(dossier),
-        *_judge_evaluations(dossier),
+        *judge_evaluations(dossier),
         *_judge_requirements(dossier),
+        *judge_needed_criteria(dossier),
         *judge_claims(dossier),
     ]
     waived = [_apply_waivers(finding, dossier) for finding in findings]
@@ -257,88 +258,6 @@ REVIEWS = frozenset({EvidenceKind.SECURITY_REVIEW, EvidenceKind.PRIVACY_REVIEW})
 
 def _outcome(content: dict[str, object] | None) -> object:
     return (content or {}).get("outcome")
-
-
-def _judge_evaluations(dossier: Dossier) -> list[Finding]:
-    findings = []
-    for need in dossier.policy.evaluations:
-        made = [
-            item for item in dossier.evaluations if (item.kind, item.dataset_role) == (need.kind, need.dataset_role)
-        ]
-        newest = made[0] if made else None
-        status, detail = _judge_evaluation(dossier, newest)
-        title = _("%(kind)s on %(role)s data") % {
-            "kind": EvaluationKind(need.kind).label,
-            "role": DatasetRole(need.dataset_role).label.lower(),
-        }
-        findings.append(
-            Finding(
-                f"evaluation:{need.kind}:{need.dataset_role}",
-                Area.EVALUATIONS,
-                title,
-                status,
-                detail,
-                evaluation_id=newest.id if newest else None,
-            )
-        )
-    return findings
-
-
-def _judge_evaluation(dossier: Dossier, evaluation: EvaluationItem | None) -> tuple[str, str]:
-    if evaluation is None:
-        return FindingStatus.MISSING, _("Not requested yet.")
-    if dossier.is_outdated(evaluation):
-        return FindingStatus.STALE, _("The evidence it read has been superseded. Ask for it again.")
-    if evaluation.status == WorkStatus.FAILED:
-        return FindingStatus.NOT_MET, _("It failed: %(why)s") % {"why": evaluation.failure}
-    if evaluation.status == WorkStatus.CANCELLED:
-        return FindingStatus.MISSING, _("The newest request was cancelled. Ask for it again.")
-    if evaluation.status != WorkStatus.SUCCEEDED:
-        return FindingStatus.INCONCLUSIVE, _("It has not finished yet.")
-    judge_result = JUDGE_RESULT.get(evaluation.kind)
-    if judge_result is not None:
-        return judge_result(evaluation)
-    return FindingStatus.MET, _("Computed on %(dataset)s.") % {"dataset": evaluation.dataset}
-
-
-def _judge_additivity(evaluation: EvaluationItem) -> tuple[str, str]:
-    """SHAP values that do not add up to the output on every row explain some other model."""
-    shares = [item for item in evaluation.measures if item.metric == "additive_share" and item.population == "overall"]
-    if shares and shares[0].value == 1.0:
-        return FindingStatus.MET, _("Additivity verified on all %(n)d rows, on %(dataset)s.") % {
-            "n": shares[0].n,
-            "dataset": evaluation.dataset,
-        }
-    return FindingStatus.NOT_MET, _("The submitted values do not add up to the model's output on every row.")
-
-
-def _judge_profile(evaluation: EvaluationItem) -> tuple[str, str]:
-    """A profile of another file says nothing about the dataset version it was asked for."""
-    matches = [item for item in evaluation.measures if item.metric == "dataset_match"]
-    if matches and matches[0].value == 1.0:
-        return FindingStatus.MET, _("Computed on the very bytes of %(dataset)s.") % {"dataset": evaluation.dataset}
-    return FindingStatus.NOT_MET, _("The profiled file is not %(dataset)s: its digest is another.") % {
-        "dataset": evaluation.dataset
-    }
-
-
-def _judge_reproduction(evaluation: EvaluationItem) -> tuple[str, str]:
-    """Every metric on record has to come out again: a training that gave some of them has not been reproduced."""
-    shares = [item for item in evaluation.measures if item.metric == "reproduced_share"]
-    if not shares or shares[0].value is None or shares[0].reason is not None:
-        why = (shares[0].reason if shares else None) or _("undefined")
-        return FindingStatus.INCONCLUSIVE, _("It cannot be told: %(why)s.") % {"why": why}
-    if shares[0].value == 1.0:
-        return FindingStatus.MET, _("Every metric on record came out again within its tolerance.")
-    return FindingStatus.NOT_MET, _("Not every metric on record came out again within its tolerance.")
-
-
-JUDGE_RESULT: dict[str, Callable[[EvaluationItem], tuple[str, str]]] = {
-    EvaluationKind.EXPLANATION: _judge_additivity,
-    EvaluationKind.DATA_QUALITY: _judge_profile,
-    EvaluationKind.REPRODUCTION: _judge_reproduction,
-}
-"""What a succeeded evaluation has to show besides having been computed."""
 
 
 def _judge_requirements(dossier: Dossier) -> list[Finding]:

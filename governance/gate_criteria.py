@@ -8,11 +8,13 @@ from fractions import Fraction
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from governance.dossier import Dossier
-from governance.dossier_items import CriterionItem, EvidenceItem, Measure, RequirementItem
+from governance.dossier_items import CriterionItem, EvaluationItem, EvidenceItem, Measure, RequirementItem
+from governance.evaluation_words import say_condition, say_how_it_was_read
 from governance.findings import Area, Finding, FindingStatus
+from governance.gate_policy import limit_by_policy
 from governance.metric_titles import title_of_metric
 from governance.models import Comparator, EvidenceKind
 
@@ -33,7 +35,8 @@ def judge_criterion(dossier: Dossier, requirement: RequirementItem, criterion: C
     if found is not None:
         measure, evaluation = found
         evaluation_id, evidence_ids = evaluation.id, (evaluation.evidence_id,)
-        status, detail = _judge_measure(measure, criterion)
+        status, detail = _judge_measure(limit_by_policy(measure, evaluation, dossier.policy), criterion)
+        detail = f"{detail} {_say_reading(dossier, evaluation)}".strip()
     else:
         status, detail = _judge_report(dossier, criterion)
     return Finding(
@@ -47,6 +50,17 @@ def judge_criterion(dossier: Dossier, requirement: RequirementItem, criterion: C
         evidence_ids=evidence_ids,
         evaluation_id=evaluation_id,
     )
+
+
+def _say_reading(dossier: Dossier, evaluation: EvaluationItem) -> str:
+    """How the rows were read, where no finding about the evaluation itself says so, and the condition in any case."""
+    if any(
+        (need.kind, need.dataset_role) == (evaluation.kind, evaluation.dataset_role)
+        for need in dossier.policy.evaluations
+    ):
+        condition = say_condition(evaluation)
+        return f"{condition[0].upper()}{condition[1:]}." if condition else ""
+    return say_how_it_was_read(evaluation)
 
 
 def _demand(criterion: CriterionItem) -> str:
@@ -86,16 +100,37 @@ def _describe(measure: Measure) -> str:
     if measure.metric in COUNTED_IN_RUNS:
         words = ngettext("Measured %(value)s (in %(n)d run).", "Measured %(value)s (in %(n)d runs).", measure.n)
         return words % {"value": _number(measure.value), "n": measure.n}
+    given = {"value": _number(measure.value), "rows": say_rows(measure)}
     if measure.low == measure.high == measure.value:
-        return _("Measured %(value)s, exact (among %(n)d rows).") % {"value": _number(measure.value), "n": measure.n}
+        return _("Measured %(value)s, exact (%(rows)s).") % given
     if measure.low is None and measure.high is None:
-        return _("Measured %(value)s (among %(n)d rows).") % {"value": _number(measure.value), "n": measure.n}
-    return _("Measured %(value)s, interval %(low)s to %(high)s (among %(n)d rows).") % {
-        "value": _number(measure.value),
-        "low": _number(measure.low),
-        "high": _number(measure.high),
-        "n": measure.n,
-    }
+        return _("Measured %(value)s (%(rows)s).") % given
+    limits = {"low": _number(measure.low), "high": _number(measure.high)}
+    return _("Measured %(value)s, interval %(low)s to %(high)s (%(rows)s).") % (given | limits)
+
+
+POSITIVES, NEGATIVES = gettext_lazy("positives"), gettext_lazy("negatives")
+WHOLES = {
+    "tpr": POSITIVES,
+    "fnr": POSITIVES,
+    "fpr": NEGATIVES,
+    "tnr": NEGATIVES,
+    "precision": gettext_lazy("selected rows"),
+    "npv": gettext_lazy("rows not selected"),
+}
+"""What a share is counted among, where that is not every row of the population."""
+
+
+def say_rows(measure: Measure) -> str:
+    """Among how many rows a measure was counted: of a share its own, and beside them those of the population."""
+    everybody = _("among %(n)d rows") % {"n": measure.n}
+    if measure.whole is None:
+        return everybody
+    whole = str(WHOLES.get(measure.metric, gettext_lazy("rows")))
+    counted = f"{measure.whole:,} {whole}"
+    if measure.part is not None:
+        counted = _("%(part)s of %(counted)s") % {"part": f"{measure.part:,}", "counted": counted}
+    return counted if measure.whole == measure.n else f"{counted}, {everybody}"
 
 
 def _find_limits(measure: Measure) -> tuple[float, float]:
@@ -143,7 +178,10 @@ def _say_what_settles(measure: Measure, criterion: CriterionItem) -> str:
     rows = count_rows_needed(measure, criterion)
     if rows is None:
         return _("No practical number of rows would settle it.")
-    return _("About %(rows)s rows would settle it, if the value stayed where it is.") % {"rows": f"{rows:,}"}
+    return _("About %(rows)s rows would settle it (there are %(n)s now), if the value stayed where it is.") % {
+        "rows": f"{rows:,}",
+        "n": f"{measure.n:,}",
+    }
 
 
 def _number(value: float | None) -> str:

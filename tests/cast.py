@@ -79,7 +79,7 @@ def make_predictions(rows: int = 400, *, wrong_every: int = 20) -> bytes:
     return "\n".join(lines).encode() + b"\n"
 
 
-def make_attributions(rows: int = 60) -> bytes:
+def make_attributions(rows: int = 100) -> bytes:
     """SHAP values of two features that add up to the output exactly."""
     lines = ["row_id,base_value,output,age,bmi"]
     for number in range(rows):

@@ -14,15 +14,17 @@ from audits.tables.frames import TableFile
 
 FORMAT = "countersign/explanation/2"
 LIBRARIES = ("numpy", "duckdb")
+ALL_EQUAL = "every explained row has the same values, so nothing shows that they come from a model"
 
 
 def measures(result: Explanation) -> list[Measure]:
     """Return what criteria can be set on: additivity, and each feature's importance."""
     share = result.additive_rows / result.rows
     error = _relative_error(result)
+    doubt = ALL_EQUAL if result.is_one_row_over_and_over else None
     found = [
-        Measure("additive_share", OVERALL, share, share, share, result.rows),
-        Measure("additivity_error", OVERALL, error, error, error, result.rows),
+        Measure("additive_share", OVERALL, share, share, share, result.rows, doubt),
+        Measure("additivity_error", OVERALL, error, error, error, result.rows, doubt),
     ]
     reason = None if result.is_additive else "the attributions are not additive"
     for importance in result.importance:
