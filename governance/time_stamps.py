@@ -41,7 +41,7 @@ class Authority:
 
     def stamp_daily(self, checkpoint: Checkpoint) -> TimeStamp | None:
         """Have the checkpoint stamped when a day has passed since the last stamp. None when none is due, or not now."""
-        last = TimeStamp.objects.order_by("-stamped_at").values_list("stamped_at", "checkpoint_id").first()
+        last = TimeStamp.objects.order_by("-pk").values_list("stamped_at", "checkpoint_id").first()
         is_due = last is None or (database_now() - last[0] >= EVERY and last[1] != checkpoint.size)
         if not is_due or time.monotonic() < self.not_before:
             return None
