@@ -39,8 +39,12 @@ GUARDS = (
     Guard("governance_signoff", ("log_index",)),
     Guard("governance_overrule", ("log_index",)),
     Guard("governance_waiver", ("log_index",)),
+    Guard("governance_riskassessment", ("log_index",)),
     Guard("governance_release", ("log_index", "envelope", "ended_at", "end_reason:ended_at")),
     Guard("governance_user", updates=True),
+    Guard("governance_secondfactor", updates=True),
+    Guard("governance_remark", ("log_index", "resolved_by_id", "resolved_at", "resolution:resolved_at")),
+    Guard("governance_remark_mentions"),
 )
 
 

@@ -20,6 +20,7 @@ from governance import dossier_records as records
 from governance import dossier_signing as signing
 from governance.auditlog import database_now
 from governance.canonical import canonical_bytes, canonical_digest
+from governance.dossier_questions import read_open_questions
 from governance.evaluation_reading import read_evaluations
 from governance.models import DossierSnapshot, ModelVersion
 from governance.policies_in_force import bound_policy
@@ -45,7 +46,8 @@ class Dossier:
     """Everything that counts about a version, ordered and frozen. ``as_of`` is when it was read.
 
     ``owning_team`` are the persons who build in the project, ``panels`` those who hold each role now, ``unrecorded``
-    names parts for which the log does not vouch. They are not signed: they say who may sign, and whether anything may.
+    names parts for which the log does not vouch, ``open_questions`` nobody has resolved. They are not signed: they say
+    who may sign, and whether anything may.
     """
 
     version_id: int
@@ -68,6 +70,7 @@ class Dossier:
     owning_team: frozenset[str] = frozenset()
     panels: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unrecorded: tuple[str, ...] = ()
+    open_questions: tuple[items.OpenQuestionItem, ...] = ()
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -135,6 +138,7 @@ def collect(version: ModelVersion) -> Dossier:
         solo_mode=project.solo_since is not None,
         owning_team=signing.read_owning_team(project),
         panels=signing.read_panels(project),
+        open_questions=read_open_questions(version),
     )
     signed = signing.read_sign_offs(version, digest=unsigned.digest, document=unsigned.document)
     unrecorded = records.find_unrecorded(version, evidence, evaluations, waivers)

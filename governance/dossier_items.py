@@ -228,6 +228,17 @@ class ConditionItem:
 
 
 @dataclass(frozen=True)
+class OpenQuestionItem:
+    """A question about an item of the dossier that nobody has resolved."""
+
+    id: int
+    item_key: str
+    text: str
+    author: str
+    written_at: datetime
+
+
+@dataclass(frozen=True)
 class SignOffItem:
     """``changed`` names the dossier items that differ from what was signed; empty while the sign-off is current.
 

@@ -26,6 +26,7 @@ class Area(TextChoices):
     CRITERIA = "criteria", _("Acceptance criteria")
     CLAIMS = "claims", _("Claims")
     RECORDS = "records", _("Records")
+    DISCUSSION = "discussion", _("Discussion")
     SIGN_OFFS = "sign_offs", _("Sign-offs")
 
 
@@ -56,7 +57,7 @@ class Finding:
     @property
     def can_be_waived(self) -> bool:
         """Whether a waiver may accept it: no signature, no gap in the records and no open question can be waived."""
-        return self.blocks and not self.opens and self.area not in {Area.RECORDS, Area.SIGN_OFFS}
+        return self.blocks and not self.opens and self.area not in {Area.RECORDS, Area.DISCUSSION, Area.SIGN_OFFS}
 
     @property
     def opens(self) -> bool:

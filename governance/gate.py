@@ -70,7 +70,13 @@ def judge(dossier: Dossier) -> GateDecision:
         policy_digest=dossier.policy.digest,
         environment=dossier.policy.environment,
         judged_at=dossier.as_of,
-        findings=(*waived, *_judge_records(dossier), *_judge_solo_mode(dossier), *judge_sign_offs(dossier)),
+        findings=(
+            *waived,
+            *_judge_records(dossier),
+            *_judge_solo_mode(dossier),
+            *_judge_questions(dossier),
+            *judge_sign_offs(dossier),
+        ),
     )
 
 
@@ -136,6 +142,25 @@ def _judge_solo_mode(dossier: Dossier) -> list[Finding]:
             FindingStatus.NOT_MET,
             _("This project is in solo mode: people may sign what they made, and one person may sign in every role."),
             blocks=False,
+        )
+    ]
+
+
+def _judge_questions(dossier: Dossier) -> list[Finding]:
+    """Open questions are always shown; whether they keep the gate closed, the policy says. No waiver reaches them."""
+    if not dossier.open_questions:
+        return []
+    number = len(dossier.open_questions)
+    asked = "; ".join(f"{item.author}: {item.text[:200]}" for item in dossier.open_questions[:5])
+    return [
+        Finding(
+            "questions:open",
+            Area.DISCUSSION,
+            _("Open questions"),
+            FindingStatus.NOT_MET,
+            ngettext("%(number)d question is open. %(asked)s", "%(number)d questions are open. %(asked)s", number)
+            % {"number": number, "asked": asked},
+            blocks=dossier.policy.open_questions_block,
         )
     ]
 

@@ -9,7 +9,18 @@ from typing import Any
 from django.db import transaction
 
 from governance import auditlog, leases, runner, store
-from governance.actions import catalog, evaluations, people, promotion, reports, requirements, submission, waivers
+from governance.actions import (
+    authentication,
+    catalog,
+    discussion,
+    evaluations,
+    people,
+    promotion,
+    reports,
+    requirements,
+    submission,
+    waivers,
+)
 from governance.actors import COMMAND, SYSTEM, Actor
 from governance.amendment import version_and_model
 from governance.auditlog import Subject
@@ -27,6 +38,7 @@ from governance.models import (
 )
 from governance.signer import sign_once
 from tests import cast
+from tests.second_factors import add_totp
 
 
 @dataclass
@@ -101,6 +113,12 @@ def _change_people(project: Project, root: User, team: dict[str, User]) -> None:
     people.create_token(name="notebook", scopes=["read"], days=7, actor=cast.acting(team["developer"]))
     text = "- title: Useful\n  statement: It is.\n  criteria:\n"
     text += "    - {metric: accuracy, comparator: at_least, threshold: 0.7}\n"
+    add_totp(team["auditor"])
+    lost = cast.make_member("forgetful", "Flo Getful", project, Role.AUDITOR, by=root)
+    add_totp(lost)
+    authentication.remove_second_factor(
+        lost.second_factors.get(), reason="Telephone lost.", password=cast.PASSWORD, actor=actor
+    )
     people.write_template(project, risk_tier="low", text=text, actor=cast.acting(team["administrator"]))
 
 
@@ -191,7 +209,20 @@ def _leave_one_open(model: RegisteredModel, team: dict[str, User]) -> ModelVersi
         password=cast.PASSWORD,
         actor=cast.acting(team["compliance"]),
     )
+    _talk_about(version, team)
     return version
+
+
+def _talk_about(version: ModelVersion, team: dict[str, User]) -> None:
+    """A remark, a question that was answered and resolved, and one that is open."""
+    auditor, developer = cast.acting(team["auditor"]), cast.acting(team["developer"])
+    discussion.write_remark(version, text="Well described.", item_key="model", actor=auditor)
+    asked = discussion.write_remark(
+        version, text="@developer, which labels?", item_key="lineage", is_question=True, actor=auditor
+    )
+    discussion.write_remark(version, text="Those of last year.", parent=asked, actor=developer)
+    discussion.resolve_question(asked, resolution="Thank you.", actor=auditor)
+    discussion.write_remark(version, text="And since when?", item_key="lineage", is_question=True, actor=auditor)
 
 
 def _issue_report(version: ModelVersion, by: User) -> None:

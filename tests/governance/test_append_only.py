@@ -23,7 +23,9 @@ from tests.governance.log_history import History, note
 from tests.guards import behind_the_guards
 
 pytestmark = pytest.mark.django_db
-TABLES = {model._meta.db_table: model for model in apps.get_app_config("governance").get_models()}
+TABLES = {
+    model._meta.db_table: model for model in apps.get_app_config("governance").get_models(include_auto_created=True)
+}
 # In the history no refusal is overruled and nobody but the signer seals: an empty table has no row to refuse.
 EMPTY = {f"governance_{name}" for name in ("overrule", "cosignature", "timestamp", "revocationlist")}
 GUARDED = [guard for guard in GUARDS if guard.table not in EMPTY]
@@ -43,6 +45,8 @@ def another(field: models.Field[Any, Any], value: Any) -> Any:
     """A value of the field's kind that is not this one."""
     if isinstance(field, models.BinaryField):
         return bytes(value) + b"x"
+    if isinstance(value, bool):
+        return not value
     if isinstance(field, models.DateTimeField):
         return (value or timezone.now()) + timedelta(seconds=1)
     if isinstance(value, str):

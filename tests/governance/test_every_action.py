@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from django.apps import apps
 
-from governance import actions
+from governance import actions, one_time_codes, passkeys
 from governance.actions import (
+    authentication,
     catalog,
+    discussion,
     evaluations,
     evidence,
     lineage,
@@ -36,10 +38,13 @@ from governance.dossier import collect
 from governance.exceptions import GovernanceError, NotPermitted
 from governance.models import AuditLogEntry, ComplianceReport, Evaluation, Membership, User
 from governance.notes import generate_key
+from governance.reauthentication import Proof
 from governance.signer import sign_once
 from tests import cast
 from tests.governance.policy_texts import next_text, propose
 from tests.governance.rotating import rotate_to_overlap
+from tests.second_factors import SESSION, add_totp, code_of
+from tests.soft_passkey import SoftPasskey
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -106,6 +111,43 @@ def _(stage):
     return lambda actor: people.change_password(
         password=cast.PASSWORD, new_password="another long enough secret", actor=actor
     )
+
+
+@scenario("add_totp", "developer", "user.second_factor_added")
+def _(stage):
+    offer = one_time_codes.offer_secret(stage.developer)
+    return lambda actor: authentication.add_totp(
+        name="Telephone", offer=offer.sealed, first_code=code_of(offer.secret), password=cast.PASSWORD, actor=actor
+    )
+
+
+@scenario("add_passkey", "developer", "user.second_factor_added")
+def _(stage):
+    credential = SoftPasskey().register(passkeys.ask_to_register(stage.developer, session=SESSION))
+    proof = Proof(cast.PASSWORD, session=SESSION)
+    return lambda actor: authentication.add_passkey(name="Laptop", credential=credential, password=proof, actor=actor)
+
+
+@scenario("remove_second_factor", "organisation_administrator", "user.second_factor_removed")
+def _(stage):
+    add_totp(stage.developer)
+    factor = stage.developer.second_factors.get()
+    return lambda actor: authentication.remove_second_factor(
+        factor, reason="Lost.", password=cast.PASSWORD, actor=actor
+    )
+
+
+@scenario("write_remark", "auditor", "remark.written")
+def _(stage):
+    version = stage.version
+    assert stage.developer
+    return lambda actor: discussion.write_remark(version, text="@dana, why?", is_question=True, actor=actor)
+
+
+@scenario("resolve_question", "auditor", "question.resolved")
+def _(stage):
+    question = discussion.write_remark(stage.version, text="Why?", is_question=True, actor=cast.acting(stage.auditor))
+    return lambda actor: discussion.resolve_question(question, actor=actor)
 
 
 @scenario("close_user", "organisation_administrator", "user.closed")
@@ -358,6 +400,8 @@ def _(stage):
 
 
 ACTIONS = find_actions()
+# What everybody may do to their own account.
+ONES_OWN = {"create_token", "change_password", "add_totp", "add_passkey"}
 COUNTED = [model for model in apps.get_app_config("governance").get_models() if model.__name__ != "StoredFile"]
 
 
@@ -382,7 +426,9 @@ def test_action_logs_exactly_one_entry(request, name):
     assert cast.read_body(added[0])["actor"]["id"] == actor.user.pk
 
 
-@pytest.mark.parametrize("name", sorted(set(SCENARIOS) - {"create_token", "change_password"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(SCENARIOS) - {"create_token", "change_password", "add_totp", "add_passkey"})
+)
 def test_action_refused_to_the_stranger_leaves_no_trace(request, name):
     _who, _type, prepare = SCENARIOS[name]
     stage = Stage(request)

@@ -28,7 +28,7 @@ adopt_policy            ..C.M..  -
 withdraw_policy         ..C.M..  administer
 register_model          D......  submit
 describe_model          D......  submit
-set_risk_tier           D.C....  submit
+assess_risk             D.C....  submit
 write_requirement       DVC....  submit
 write_proof_of_concept  D......  submit
 decide_proof_of_concept ...AM..  -
@@ -39,6 +39,8 @@ recall_dataset_version  D.C....  submit
 submit_evidence         DVC....  submit
 request_evaluation      DVC....  submit
 submit_version          D......  submit
+write_remark            DVCAMU.  submit
+resolve_question        DVCAMU.  -
 sign_off                .VCA...  -
 sign_for_another        DVCAMU.  -
 overrule_refusal        .VCAM..  -
@@ -169,7 +171,7 @@ def test_only_a_person_signs(authentication, project, omnipotent):
 
 def test_scopes_never_widen_the_roles(project, auditor):
     actor = Actor(auditor, API_TOKEN, scopes=frozenset(SCOPES))
-    assert available_verbs(actor, project) == {"request_report"}
+    assert available_verbs(actor, project) == {"export_log", "request_report", "write_remark"}
 
 
 def test_token_bound_to_a_project_works_there_only(project, omnipotent, organisation_administrator):

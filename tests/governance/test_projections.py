@@ -77,6 +77,16 @@ ROW_CHANGES: list[tuple[str, str, str | None, dict[str, Any]]] = [
     ("apitoken", "token.created", None, {"scopes": '["administer"]'}),
     ("apitoken", "token.created", None, {"expires_at": LATER}),
     ("apitoken", "token.revoked", None, {"revoked_at": None}),
+    ("secondfactor", "user.second_factor_added", None, {"material": "another key"}),
+    ("secondfactor", "user.second_factor_added", None, {"user_id": 1}),
+    ("secondfactor", "user.second_factor_removed", None, {"removed_at": None}),
+    ("remark", "remark.written", None, {"text": "Badly described."}),
+    ("remark", "remark.written", None, {"item_key": "policy"}),
+    ("remark", "remark.written", None, {"author_id": 1}),
+    ("remark", "remark.written", None, {"written_at": LONG_AGO}),
+    ("remark", "question.resolved", None, {"resolved_at": None}),
+    ("remark", "question.resolved", None, {"resolved_by_id": 1}),
+    ("remark", "question.resolved", None, {"resolution": "No thanks."}),
     ("requirementtemplate", "template.written", None, {"text": "- title: Nothing\n  statement: Nothing."}),
     ("compliancereport", "report.issued", None, {"status": "FAILED"}),
     ("compliancereport", "report.issued", None, {"log_index": 1}),
@@ -303,3 +313,23 @@ def test_damaged_file_is_found_with_its_entry(history: History, damage: str) -> 
     first = type(evidence).objects.filter(file=evidence.file).aggregate(Min("log_index"))["log_index__min"]
     assert [problem.index for problem in problems] == [first]
     assert evidence.file.digest in problems[0].what
+
+
+def test_question_marked_as_resolved_without_an_entry_is_found(history: History) -> None:
+    asked = history.open_version.remarks.open_questions().get()
+    with behind_the_guards():
+        Remark.objects.filter(pk=asked.pk).update(resolved_at=timezone.now(), resolved_by=history.root)
+    assert [problem.index for problem in check().problems] == [asked.log_index]
+
+
+def test_mention_that_nobody_wrote_is_found(history: History) -> None:
+    asked = history.open_version.remarks.open_questions().get()
+    Remark.mentions.through.objects.create(remark_id=asked.pk, user_id=history.root.pk)
+    assert [problem.index for problem in check().problems] == [asked.log_index]
+
+
+def test_second_factor_marked_as_removed_without_an_entry_is_found(history: History) -> None:
+    SecondFactor.objects.filter(removed_at=None).update(removed_at=timezone.now())
+    assert [problem.what for problem in check().problems] == [
+        f"second factor {SecondFactor.objects.earliest('pk').pk} is marked as removed, but no entry removes it"
+    ]
