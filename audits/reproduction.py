@@ -10,9 +10,11 @@ value on record::
 
 Numbers are compared exactly on the decimals as they are written: 0.94 lies within 0.01 of 0.95,
 although the difference of the two floats is a little more. A metric without a declared tolerance
-has to be exactly equal. Whoever asks may narrow the comparison to some metrics, but the others on
-record then count as not reproduced: a share of what is on record cannot be improved by asking for
-less. This is a pure function of what is on record; it imports nothing heavy.
+has to be exactly equal. A tolerance above a tenth of the value shows nothing, since whoever submits
+or asks could declare any: then only exactly the value on record is a reproduction. Whoever asks may
+narrow the comparison to some metrics, but the others on record then count as not reproduced: a
+share of what is on record cannot be improved by asking for less. This is a pure function of what is
+on record; it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ FORMAT = "countersign/reproduction-result/1"
 REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE = "reproduced", "not reproduced", "inconclusive"
 IN_PART = "reproduced in part"
 WIDE = Fraction(1, 10)
-"""A tolerance above this share of the value on record is pointed out."""
+"""A tolerance above this share of the value on record shows nothing: almost any training would lie within it."""
 MAXIMUM_METRICS = 1_000
 KEYS = ("metrics", "tolerances", "tolerance", "title")
 SHOWN = 5
@@ -166,6 +168,8 @@ def _compare(name: str, on_record: Sequence[float], report: Mapping[str, Any], s
         verdict, reason = NOT_REPRODUCED, f"{len(runs) - len(again)} of {len(runs)} runs did not give it"
     elif misses:
         verdict, reason = NOT_REPRODUCED, "outside the tolerance"
+    elif deviation and _is_wide(tolerance, on_record):
+        verdict, reason = INCONCLUSIVE, "its tolerance is more than a tenth of its value, so agreement shows nothing"
     return Comparison(
         name=name,
         on_record=tuple(on_record),
@@ -177,6 +181,11 @@ def _compare(name: str, on_record: Sequence[float], report: Mapping[str, Any], s
         verdict=verdict,
         reason=reason,
     )
+
+
+def _is_wide(tolerance: Tolerance, on_record: Sequence[float]) -> bool:
+    """Tell whether a tolerance is above a tenth of a value on record; of 0 any is."""
+    return any(tolerance.allow(value) > WIDE * abs(_exact(value)) for value in on_record)
 
 
 def _find_tolerance(name: str, report: Mapping[str, Any], spec: ReproductionSpec) -> Tolerance:
@@ -223,12 +232,15 @@ def measure_reproduction(compared: Sequence[Comparison], not_asked: Sequence[str
     runs : int
         How often the training was run again.
     """
-    unknown = [item.name for item in compared if item.verdict == INCONCLUSIVE]
+    unknown = [item.name for item in compared if not item.on_record]
+    wide = [item.name for item in compared if item.on_record and item.verdict == INCONCLUSIVE]
     reason = f"not on record: {_enumerate(unknown)}" if unknown else None
+    if wide and reason is None:
+        reason = f"a tolerance of more than a tenth of the value shows nothing: {_enumerate(wide)}"
     if not compared:
         reason = "no metric is on record"
     held = sum(item.verdict == REPRODUCED for item in compared)
-    share = held / (len(compared) + len(not_asked)) if compared and not unknown else None
+    share = held / (len(compared) + len(not_asked)) if compared and not unknown and not wide else None
     missing = [*(item.name for item in compared if len(item.again) < runs), *not_asked]
     largest = max((item.relative_deviation for item in compared if item.relative_deviation is not None), default=None)
     gap = f"not compared with every run: {_enumerate(missing)}" if missing else None
@@ -344,7 +356,7 @@ def _note_metric(item: Comparison) -> Iterator[Note]:
         yield Note("stated_otherwise", f"The training record states {item.name} = {item.stated:g}; {counts}.")
     if len(set(item.on_record)) > 1:
         yield Note("several_on_record", f"Several values of {item.name} are on record; each has to be reproduced.")
-    if any(item.tolerance.allow(value) > WIDE * abs(_exact(value)) for value in item.on_record if value):
+    if _is_wide(item.tolerance, item.on_record):
         yield Note("wide_tolerance", f"The tolerance of {item.name} is more than a tenth of its value.")
 
 

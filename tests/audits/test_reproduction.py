@@ -170,6 +170,33 @@ def test_asking_for_less_improves_no_share() -> None:
     assert "not_asked" in codes(asked)
 
 
+@pytest.mark.parametrize(
+    ("tolerance", "spec"),
+    [
+        ({"absolute": 1e14, "relative": 0.0}, {}),
+        ({"absolute": 0.0, "relative": 0.2}, {}),
+        ({"absolute": 0.01, "relative": 0.0}, {"tolerances": {"auc": {"absolute": 1e300}}}),
+    ],
+)
+def test_a_tolerance_of_more_than_a_tenth_of_the_value_shows_nothing(tolerance: Any, spec: Any) -> None:
+    def again(value: float) -> dict[str, Any]:
+        return compare({"auc": value}, on_record={"auc": 0.9}, tolerances={"auc": tolerance}, spec=spec)
+
+    near = again(0.85)
+    assert (near["verdict"], near["metrics"][0]["verdict"]) == ("inconclusive", "inconclusive")
+    assert "more than a tenth" in near["metrics"][0]["reason"]
+    share = near["measures"][0]
+    assert (share["metric"], share["value"]) == ("reproduced_share", None)
+    assert share["reason"] == "a tolerance of more than a tenth of the value shows nothing: auc"
+    assert again(0.9)["verdict"] == "reproduced"
+
+
+def test_of_zero_any_tolerance_is_wide() -> None:
+    tolerances = {"gap": {"absolute": 0.01, "relative": 0.0}}
+    assert compare({"gap": 0.005}, on_record={"gap": 0.0}, tolerances=tolerances)["verdict"] == "inconclusive"
+    assert compare({"gap": 0.0}, on_record={"gap": 0.0}, tolerances=tolerances)["verdict"] == "reproduced"
+
+
 def test_wide_tolerance_is_pointed_out() -> None:
     def wide(absolute: float, relative: float) -> bool:
         tolerances = {"auc": {"absolute": absolute, "relative": relative}}
@@ -239,8 +266,9 @@ def test_any_numbers_give_a_verdict_that_follows_from_the_deviation(old, new, ab
     allowed = float(Tolerance(absolute, relative).allow(old))
 
     assert 0 <= measure(result, "largest_deviation")["value"] <= 2
+    is_wide = allowed > 0.1 * abs(old) * (1 - 1e-12) and deviation > 0
     if deviation < allowed * (1 - 1e-12):
-        assert result["verdict"] == "reproduced"
+        assert result["verdict"] in (("inconclusive", "reproduced") if is_wide else ("reproduced",))
     if deviation > allowed * (1 + 1e-12):
         assert result["verdict"] == "not reproduced"
 
