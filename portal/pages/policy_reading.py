@@ -84,9 +84,9 @@ def _describe_criteria(policy: Policy) -> Iterator[str]:
         }
     yield _("Groups of fewer than %(size)d rows settle nothing.") % {"size": policy.smallest_group}
     yield (
-        _("Rows without a sensitive value may be left out.")
+        _("Rows may be left out, for a missing sensitive value for example.")
         if policy.allow_excluded_missing
-        else _("Results that left rows out for a missing sensitive value settle nothing.")
+        else _("Results that left rows out, for a missing sensitive value for example, settle nothing.")
     )
 
 

@@ -83,23 +83,23 @@ def test_fault_is_shown_at_its_line(team, compliance):
 def test_proposal_of_a_person_and_adoption_by_another(team, compliance, administrator):
     answer = browse(compliance).post(f"/projects/{team.pk}/policies/new/", given())
     proposed = PromotionPolicy.objects.get()
-    assert answer.url == f"/policies/{proposed.pk}/"
+    assert answer.url == f"/projects/policies/{proposed.pk}/"
     own = text_of(browse(compliance).get(answer.url))
     assert "somebody else has to adopt it" in own
-    assert f"/policies/{proposed.pk}/adopt/" not in own
+    assert f"/projects/policies/{proposed.pk}/adopt/" not in own
     client = browse(administrator)
     seen = text_of(client.get(answer.url))
     assert "<ins>+ valid_days: {sign_offs: 30, evidence: 365}</ins>" in seen
-    assert f"/policies/{proposed.pk}/adopt/" in seen
-    assert client.post(f"/policies/{proposed.pk}/adopt/", {"password": "guess"}).status_code == 403
+    assert f"/projects/policies/{proposed.pk}/adopt/" in seen
+    assert client.post(f"/projects/policies/{proposed.pk}/adopt/", {"password": "guess"}).status_code == 403
     assert policy_in_force(team, "high", "production").sign_off_days == 90
-    assert client.post(f"/policies/{proposed.pk}/adopt/", {"password": cast.PASSWORD}).status_code == 302
+    assert client.post(f"/projects/policies/{proposed.pk}/adopt/", {"password": cast.PASSWORD}).status_code == 302
     assert policy_in_force(team, "high", "production").sign_off_days == 30
 
 
 def test_proposer_who_posts_the_adoption_is_refused(team, compliance):
     proposed = propose(team, SHORTER, by=compliance)
-    answer = browse(compliance).post(f"/policies/{proposed.pk}/adopt/", {"password": cast.PASSWORD})
+    answer = browse(compliance).post(f"/projects/policies/{proposed.pk}/adopt/", {"password": cast.PASSWORD})
     assert answer.status_code == 403
     assert not PromotionPolicy.objects.adopted().exists()
 
@@ -121,21 +121,21 @@ def test_trying_a_text_proposes_nothing(team, compliance):
 
 def test_dry_run_is_a_page_and_a_part_of_one(team, compliance, auditor):
     proposed = propose(team, SHORTER, by=compliance)
-    client, path = browse(auditor), f"/policies/{proposed.pk}/dry-run/"
+    client, path = browse(auditor), f"/projects/policies/{proposed.pk}/dry-run/"
     assert "<html" in text_of(client.get(path))
     assert "<html" not in text_of(client.get(path, headers={"HX-Request": "true"}))
 
 
 def test_withdrawal(team, compliance, administrator):
     proposed = propose(team, SHORTER, by=compliance)
-    answer = browse(administrator).post(f"/policies/{proposed.pk}/withdraw/", {"reason": "Too short."})
+    answer = browse(administrator).post(f"/projects/policies/{proposed.pk}/withdraw/", {"reason": "Too short."})
     assert answer.status_code == 302
-    assert "Withdrawn" in text_of(browse(administrator).get(f"/policies/{proposed.pk}/"))
+    assert "Withdrawn" in text_of(browse(administrator).get(f"/projects/policies/{proposed.pk}/"))
 
 
 def test_what_nobody_could_satisfy_is_said_before_it_is_adopted(project, compliance, administrator):
     proposed = propose(project, SHORTER, by=compliance)
-    seen = text_of(browse(administrator).get(f"/policies/{proposed.pk}/"))
+    seen = text_of(browse(administrator).get(f"/projects/policies/{proposed.pk}/"))
     assert "Nothing could ever be released under it" in seen
     assert "1 as approver are needed, 0 hold the role." in seen
 
@@ -145,8 +145,8 @@ def test_pages_that_change_something_are_closed_to_other_roles(request, team, co
     client, proposed = browse(request.getfixturevalue(role)), propose(team, SHORTER, by=compliance)
     for path in (
         f"/projects/{team.pk}/policies/new/",
-        f"/policies/{proposed.pk}/adopt/",
-        f"/policies/{proposed.pk}/withdraw/",
+        f"/projects/policies/{proposed.pk}/adopt/",
+        f"/projects/policies/{proposed.pk}/withdraw/",
     ):
         assert client.get(path).status_code == 403
         assert client.post(path, given() | {"password": cast.PASSWORD}).status_code == 403
@@ -163,7 +163,7 @@ def test_proposal_waits_for_those_who_may_adopt_it(team, compliance, administrat
 def test_hostile_words_are_escaped(team, compliance):
     text = next_text(2, ("policy: High-risk release", "policy: <script>alert(1)</script>"))
     browse(compliance).post(f"/projects/{team.pk}/policies/new/", given(text=text, reason="<b>Bold</b>"))
-    seen = text_of(browse(compliance).get(f"/policies/{PromotionPolicy.objects.get().pk}/"))
+    seen = text_of(browse(compliance).get(f"/projects/policies/{PromotionPolicy.objects.get().pk}/"))
     assert "<script>alert" not in seen
     assert "<b>Bold" not in seen
 
