@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from countersign import Client, Session, describe_artifact, digest_bytes
+from countersign.cli import main
 from countersign.types import Evidence, Model, Project, Version
 from tests.cast import JUNIT, PASSWORD, PREDICTIONS_SPEC, make_predictions
+from tests.client.small_inputs import lay_out
 from tests.portals import Portal
 
 PEOPLE = (
@@ -63,6 +67,19 @@ def office(running_portal: Portal, tmp_path_factory: pytest.TempPathFactory) -> 
             wanda.create_user(login, full_name=name, email=f"{login}@example.org", password=PASSWORD)
             wanda.grant_role(project, username=login, role=role)
     return Office(running_portal.url, project, tmp_path_factory.mktemp("files"), {})
+
+
+@pytest.fixture
+def run(office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+    """A function that runs the command line as somebody."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def call(name: str | None, *arguments: object, **options: Any) -> Result:
+        known = {"COUNTERSIGN_URL": office.url, "COUNTERSIGN_TOKEN": office.token(name)} if name else {}
+        return CliRunner().invoke(main, [str(item) for item in arguments], env=known, **options)
+
+    return call
 
 
 @pytest.fixture
@@ -136,3 +153,11 @@ def released(office: Office, model: Model) -> Version:
             if role == "approver":
                 session.promote(version, session.gate(version), password=PASSWORD)
     return version
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The present folder, with a good input of every kind that the offline verifier reads."""
+    monkeypatch.chdir(tmp_path)
+    lay_out(tmp_path)
+    return tmp_path

@@ -6,29 +6,15 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from countersign import Client, digest_bytes
-from countersign.cli import gate_answer, main
+from countersign.cli import gate_answer
 from countersign.types import Version
 from tests.cast import PASSWORD, PREDICTIONS_SPEC, make_predictions
 from tests.client.conftest import Office
-
-
-@pytest.fixture
-def run(office: Office, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
-    """A function that runs the command line as somebody."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("COLUMNS", "300")
-
-    def call(name: str | None, *arguments: object, **options: Any) -> Result:
-        known = {"COUNTERSIGN_URL": office.url, "COUNTERSIGN_TOKEN": office.token(name)} if name else {}
-        return CliRunner().invoke(main, [str(item) for item in arguments], env=known, **options)
-
-    return call
 
 
 def test_login_makes_a_token_that_whoami_uses(office: Office, run: Callable[..., Result], tmp_path: Path) -> None:

@@ -5,91 +5,23 @@ Seeded, so that a failure can be repeated; a few thousand changes in every run, 
 
 from __future__ import annotations
 
-import io
 import json
 import random
-import tarfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from governance.canonical import canonical_bytes
-from tests.client.small_log import DOCUMENT, GOOD, KEY, LOG, LOG_SIZE, RECEIPT, encode, verifier
-from tests.client.small_release import AT, BUNDLE, DIGEST, LIST
-from tests.client.test_verifier_attestation import make_trust
+from tests.client.small_inputs import TARGETS
+from tests.client.small_log import GOOD, LOG, verifier
 
 IN_EVERY_RUN, IN_SOAK = 2_000, 100_000
-ODD_VALUES = (
+ODD_VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2**63, 10**30, 0.5, 1e400, "", "\ud800", "\x00", "A" * 5_000),
     *([], {}, [[]], {"a": {}}, "sha256:" + "0" * 64, "2026-11-24T12:00:00Z", "=" * 44),
 )
-
-
-@dataclass(frozen=True)
-class Target:
-    """One kind of input: the file that is changed, and the command line that reads it."""
-
-    name: str
-    data: bytes
-    words: tuple[str, ...]
-
-
-def pack() -> bytes:
-    """The small log as an exported archive."""
-    proof = [encode(item) for item in ()]
-    lines = [json.dumps({"consistency": proof, "note": LOG.checkpoint(5)})]
-    lines.append(json.dumps({"consistency": LOG.consistency(5, LOG_SIZE), "note": LOG.checkpoint(LOG_SIZE)}))
-    manifest = {"format": "countersign/export/1", "origin": KEY.name, "size": LOG_SIZE, "project": None, "files": False}
-    members = {
-        "README.txt": b"read me",
-        "log.json": json.dumps(manifest).encode(),
-        "checkpoints/0000000000.jsonl": "".join(f"{line}\n" for line in lines).encode(),
-        "leaves/0000000000.bin": b"".join(LOG.leaves),
-        "entries/0000000000.jsonl": b"".join(body + b"\n" for body in LOG.bodies),
-    }
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for name, data in members.items():
-            item = tarfile.TarInfo(name)
-            item.size = len(data)
-            tar.addfile(item, io.BytesIO(data))
-    return file.getvalue()
-
-
-def text_of(value: Any) -> bytes:
-    return json.dumps(value).encode()
-
-
-TARGETS = (
-    Target("receipt.json", text_of(RECEIPT), ("receipt", "document", "receipt.json", "--key", KEY.vkey)),
-    Target(
-        "bundle.json",
-        text_of(BUNDLE),
-        ("attestation", "bundle.json", "--digest", DIGEST, "--at", AT.isoformat(), "--key", KEY.vkey),
-    ),
-    Target("list.json", text_of(LIST), ("revocations", "list.json", "--at", AT.isoformat(), "--key", KEY.vkey)),
-    Target(
-        "trust.json",
-        text_of(make_trust()),
-        ("attestation", "good.json", "--at", AT.isoformat(), "--trust", "trust.json"),
-    ),
-    Target("log.tar", pack(), ("export", "log.tar", "--key", KEY.vkey)),
-    Target("new.txt", LOG.checkpoint(LOG_SIZE).encode(), ("compare", "new.txt", "same.txt", "--key", KEY.vkey)),
-)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "document").write_bytes(DOCUMENT)
-    (tmp_path / "good.json").write_bytes(text_of(BUNDLE))
-    (tmp_path / "same.txt").write_text(LOG.checkpoint(LOG_SIZE), encoding="utf-8")
-    for target in TARGETS:
-        (tmp_path / target.name).write_bytes(target.data)
-    return tmp_path
 
 
 def flip_a_bit(data: bytearray, chance: random.Random) -> None:
@@ -154,7 +86,7 @@ def proved(verdict: Any) -> Any:
     return verdict.entry, verdict.checkpoint, verdict.statement
 
 
-def fuzz(folder: Path, times: int, seed: int) -> dict[str, int]:
+def fuzz(inputs: Path, times: int, seed: int) -> dict[str, int]:
     """Change inputs and judge them. Returns how often each outcome came out."""
     chance = random.Random(seed)
     truth = {target.name: proved(verifier.run(target.words)) for target in TARGETS}
@@ -165,25 +97,25 @@ def fuzz(folder: Path, times: int, seed: int) -> dict[str, int]:
         for _ in range(chance.choice((1, 1, 1, 2, 5))):
             if data:
                 chance.choice(CHANGES)(data, chance)
-        (folder / target.name).write_bytes(data)
+        (inputs / target.name).write_bytes(data)
         verdict = verifier.run(target.words)
         counted[verdict.word] = counted.get(verdict.word, 0) + 1
         if verdict.outcome is GOOD:
             assert proved(verdict) == truth[target.name], (seed, number, target.name)
             if target.name.endswith(".json"):
                 json.loads(data)  # what is no JSON at all was not good
-        (folder / target.name).write_bytes(target.data)
+        (inputs / target.name).write_bytes(target.data)
     return counted
 
 
-def test_inputs_are_good_before_they_are_changed(folder: Path) -> None:
+def test_inputs_are_good_before_they_are_changed(inputs: Path) -> None:
     for target in TARGETS:
         verdict = verifier.run(target.words)
         assert verdict.outcome is GOOD, (target.name, verdict.message)
 
 
-def test_two_thousand_changes_make_nothing_false_good(folder: Path) -> None:
-    counted = fuzz(folder, IN_EVERY_RUN, 20261124)
+def test_two_thousand_changes_make_nothing_false_good(inputs: Path) -> None:
+    counted = fuzz(inputs, IN_EVERY_RUN, 20261124)
     assert counted["tampered"] > IN_EVERY_RUN // 20
     assert counted["not verifiable"] > IN_EVERY_RUN // 4
     # Changes where nothing is signed and nothing is read: white space, a header's date, the trust in other keys.
@@ -191,8 +123,8 @@ def test_two_thousand_changes_make_nothing_false_good(folder: Path) -> None:
 
 
 @pytest.mark.soak
-def test_a_hundred_thousand_changes_make_nothing_false_good(folder: Path) -> None:
-    assert sum(fuzz(folder, IN_SOAK, 42).values()) == IN_SOAK
+def test_a_hundred_thousand_changes_make_nothing_false_good(inputs: Path) -> None:
+    assert sum(fuzz(inputs, IN_SOAK, 42).values()) == IN_SOAK
 
 
 def test_canonical_bytes_are_what_the_small_log_holds() -> None:

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.client.small_inputs import TARGETS
 from tests.client.small_log import FILE, KEY, LOG
 from tests.client.small_release import ARTIFACT, BUNDLE, LIST
-from tests.client.test_verifier_fuzz import TARGETS, folder
-
-__all__ = ["folder"]
 
 # A network namespace of its own, without any interface that is up. Whoever is not root first becomes it in a sandbox.
 UNSHARE = ["unshare", "--net", "--map-root-user"]
@@ -51,17 +49,17 @@ def test_where_it_is_tried_there_really_is_no_network() -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=[target.name for target in TARGETS])
-def test_every_check_works_without_a_network(folder: Path, target) -> None:
+def test_every_check_works_without_a_network(inputs: Path, target) -> None:
     code, output = run(*UNSHARE, *BARE, FILE, *target.words)
     assert (code, output.startswith("good: "), output.count("\n")) == (0, True, 1), output
-    (folder / target.name).write_bytes(target.data[:-40])
+    (inputs / target.name).write_bytes(target.data[:-40])
     code, output = run(*UNSHARE, *BARE, FILE, *target.words)
     assert code in (1, 2), output
 
 
-def test_exit_codes_of_an_attestation(folder: Path) -> None:
-    (folder / "model.bin").write_bytes(ARTIFACT)
-    (folder / "list.json").write_text(json.dumps(LIST))
+def test_exit_codes_of_an_attestation(inputs: Path) -> None:
+    (inputs / "model.bin").write_bytes(ARTIFACT)
+    (inputs / "list.json").write_text(json.dumps(LIST))
     words = [*UNSHARE, *BARE, FILE, "attestation", "good.json", "--artifact", "model.bin", "--key", KEY.vkey]
     at = ["--at", "2026-11-24T12:00:00Z"]
     listed = ["--revocations", "list.json"]
@@ -73,21 +71,21 @@ def test_exit_codes_of_an_attestation(folder: Path) -> None:
     assert run(*words, "--at", "2026-11-26T12:00:00Z", *listed)[0] == 2  # the list is stale
     assert run(*words, "--at", "2026-11-26T12:00:00", *listed)[0] == 2  # a time without its zone
     assert run(*words, *at, "--digest", "sha256:" + "0" * 64)[0] == 1
-    (folder / "model.bin").write_bytes(ARTIFACT + b".")
+    (inputs / "model.bin").write_bytes(ARTIFACT + b".")
     assert run(*words, *at, *listed)[0] == 1
     assert run(*words[:-2], *at)[0] == 2  # whom to trust?
 
 
-def test_report_is_checked_with_the_receipt_beside_it(folder: Path) -> None:
-    (folder / "document").rename(folder / "report.pdf")
-    (folder / "receipt.json").rename(folder / "report.pdf.receipt.json")
+def test_report_is_checked_with_the_receipt_beside_it(inputs: Path) -> None:
+    (inputs / "document").rename(inputs / "report.pdf")
+    (inputs / "receipt.json").rename(inputs / "report.pdf.receipt.json")
     assert run(*BARE, FILE, "report", "report.pdf", "--key", KEY.vkey)[0] == 0
-    (folder / "other.json").write_text(json.dumps(LOG.receipt(9)))
+    (inputs / "other.json").write_text(json.dumps(LOG.receipt(9)))
     code, output = run(*BARE, FILE, "report", "report.pdf", "--receipt", "other.json", "--key", KEY.vkey)
     assert (code, output) == (1, "tampered: entry 9 is 'report.requested', not 'report.issued'\n")
 
 
-def test_entry_is_checked_by_its_receipt_alone(folder: Path) -> None:
+def test_entry_is_checked_by_its_receipt_alone(inputs: Path) -> None:
     code, output = run(*BARE, FILE, "receipt", "receipt.json", "--key", KEY.vkey)
     assert (code, output.startswith("good: the log recorded 'report.issued' by 'ada'")) == (0, True)
 

@@ -21,7 +21,7 @@ from governance.receipts import vkey
 from governance.signer import sign_once
 from tests import cast
 from tests.client.small_log import GOOD, NOT_VERIFIABLE, TAMPERED, verifier
-from tests.client.test_verifier_attestation import WITNESSES, cosign, witness_vkey
+from tests.client.small_trust import WITNESSES, cosign, witness_vkey
 from tests.governance.log_history import History, note
 from tests.guards import behind_the_guards
 
