@@ -7,13 +7,14 @@ age): they are about another policy's digest, and calling all of them stale woul
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 
 from governance.dossier import Dossier, collect
 from governance.findings import Finding
 from governance.gate import judge
 from governance.models import Project, Release
-from governance.policies_in_force import bound_policy
+from governance.policies_in_force import read_policy
 from governance.policy import Policy, parse_policy
 
 
@@ -37,15 +38,23 @@ def dry_run(policy: Policy | str, project: Project) -> list[DryRun]:
     live = Release.objects.live().filter(
         model__project=project, model__risk_tier=meant.risk_tier, environment=meant.environment
     )
-    return [_judge(release, meant) for release in live.select_related("version__model__project").order_by("pk")]
+    return [
+        _judge(release, meant) for release in live.select_related("dossier", "version__model__project").order_by("pk")
+    ]
 
 
 def _judge(release: Release, policy: Policy) -> DryRun:
     dossier = _as_promoted(collect(release.version), release.dossier_id)
-    own = replace(dossier, policy=bound_policy(release.version))
+    own = replace(dossier, policy=_promoted_under(release))
     known = {(finding.key, finding.status) for finding in judge(own).closing}
     closing = judge(replace(dossier, policy=policy)).closing
     return DryRun(release, closing, tuple(item for item in closing if (item.key, item.status) not in known))
+
+
+def _promoted_under(release: Release) -> Policy:
+    """The words that the release's dossier names. Its version may be under review for a further environment by now."""
+    named: str = json.loads(release.dossier.document)["policy"]["digest"]
+    return read_policy(named)
 
 
 def _as_promoted(dossier: Dossier, promoted_digest: str) -> Dossier:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from governance.actions import promotion
+from governance.actions.submission import submit_version
 from governance.dossier import collect
 from governance.dry_run import dry_run
 from governance.exceptions import InvalidInput
@@ -83,3 +84,12 @@ def test_adoption_leaves_what_runs_alone(release, project, compliance, administr
     adopt(propose(project, ("evidence: [metrics,", "evidence: [load_test, metrics,"), by=compliance), by=administrator)
     assert collect(release.version).digest == before
     assert Release.objects.live().get() == release
+
+
+def test_release_that_is_under_review_for_a_further_environment_is_judged_by_its_own(
+    release, project, compliance, administrator, developer
+):
+    adopt(propose(project, by=compliance, environment="edge"), by=administrator)
+    submit_version(release.version, environment="edge", actor=cast.acting(developer))
+    (found,) = dry_run(policy_for("high"), project)
+    assert (found.release, found.closing, found.new) == (release, (), ())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from governance.actions import people
+from governance.actions import people, promotion
 from governance.actions.policies import adopt_policy, propose_policy, withdraw_policy
+from governance.actions.submission import submit_version
 from governance.actors import API_TOKEN, COMMAND, SYSTEM, Actor
+from governance.dossier import collect
 from governance.exceptions import (
     Duplicate,
     IntegrityBroken,
@@ -15,7 +17,7 @@ from governance.exceptions import (
     ReauthenticationFailed,
     TransitionNotAllowed,
 )
-from governance.models import AuditLogEntry, PolicyText, PromotionPolicy, Role
+from governance.models import AuditLogEntry, PolicyText, PromotionPolicy, Release, Role
 from governance.permissions import SCOPES
 from governance.policies_in_force import policies_in_force, policy_in_force
 from governance.policy import digest_policy, policy_for
@@ -227,3 +229,36 @@ def test_proposer_rewritten_in_the_table_does_not_adopt(team, compliance, admini
     PromotionPolicy.objects.filter(pk=proposed.pk).update(proposed_by=compliance)
     with pytest.raises(IntegrityBroken):
         adopt(proposed, by=administrator)
+
+
+@pytest.fixture
+def after_staging(team, compliance, administrator, model_with_go, developer):
+    """A version in review for production, whose policy wants it in staging first."""
+    adopt(propose(team, by=compliance, environment="staging"), by=administrator)
+    adopt(propose(team, ("risk_tier: high", "risk_tier: high\nafter: [staging]"), by=compliance), by=administrator)
+    return cast.make_ready_version(model_with_go, developer=developer)
+
+
+def test_production_before_staging_is_refused(after_staging, signers, approver):
+    cast.sign_by_all(after_staging, signers)
+    with pytest.raises(TransitionNotAllowed, match="into “staging” before “production”"):
+        promote(after_staging, "production", approver)
+
+
+def test_staging_and_then_production(after_staging, signers, approver, developer):
+    """The whole way: each environment with its own submission, policy and signatures."""
+    cast.sign(after_staging, approver, "approver", decision="request_changes")
+    after_staging.refresh_from_db()
+    for environment in ("staging", "production"):
+        submit_version(after_staging, environment=environment, actor=cast.acting(developer))
+        cast.sign_by_all(after_staging, signers)
+        assert promote(after_staging, environment, approver).environment == environment
+    assert Release.objects.live().count() == 2
+
+
+def promote(version, environment, approver):
+    version.refresh_from_db()
+    digest = collect(version).digest
+    return promotion.promote(
+        version, environment=environment, dossier_digest=digest, password=cast.PASSWORD, actor=cast.acting(approver)
+    )
