@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -10,9 +11,43 @@ from django.utils.translation import gettext as _
 from governance.dossier import Dossier
 from governance.dossier_items import ConditionItem, SignOffItem
 from governance.findings import Area, Finding, FindingStatus
-from governance.models import APPROVALS, Role
+from governance.models import APPROVALS, Authentication, Decision, Role
 from governance.policy import SignOffStep
-from governance.votes import counting_approvals, fill_slots, fills, standing_refusals, weakness_of
+from governance.votes import (
+    counting_approvals,
+    fill_slots,
+    fills,
+    latest_votes,
+    standing_refusals,
+    weakness_of,
+)
+
+
+@dataclass(frozen=True)
+class Vote:
+    """A sign-off as a reader sees it. ``weightless`` says why it counts for nothing."""
+
+    item: SignOffItem
+    is_last_word: bool
+    stands_as_refusal: bool
+    weightless: str
+
+    @property
+    def authentication(self) -> str:
+        return str(Authentication(self.item.authentication).label)
+
+    @property
+    def decision(self) -> str:
+        return str(Decision(self.item.decision).label)
+
+
+def weigh_votes(dossier: Dossier) -> list[Vote]:
+    """Every sign-off ever given on the version, oldest first."""
+    last = {item.id for item in latest_votes(dossier.sign_offs)}
+    refusing = {item.id for item in standing_refusals(dossier)}
+    return [
+        Vote(item, item.id in last, item.id in refusing, tell_weakness(item, dossier)) for item in dossier.sign_offs
+    ]
 
 
 def judge_sign_offs(dossier: Dossier) -> list[Finding]:

@@ -180,7 +180,7 @@ def recall_dataset_version(dataset_version: DatasetVersion, *, reason: str, acto
     project = dataset_version.dataset.project
     authorise(actor, "recall_dataset_version", project)
     reason = clean_text(reason, "reason", required=True, limit=2_000)
-    affected = _find_users(dataset_version)
+    affected = find_users(dataset_version)
     models = affected.values_list("model_id", flat=True)
     list(RegisteredModel.objects.select_for_update().filter(pk__in=set(models)).order_by("pk"))
     moved: dict[str, str] = {}
@@ -207,7 +207,7 @@ def recall_dataset_version(dataset_version: DatasetVersion, *, reason: str, acto
     return dataset_version
 
 
-def _find_users(dataset_version: DatasetVersion) -> QuerySet[ModelVersion]:
+def find_users(dataset_version: DatasetVersion) -> QuerySet[ModelVersion]:
     """Every model version that uses this data or something derived from it, however far."""
     sources: dict[int, list[int]] = {}
     project = dataset_version.dataset.project_id

@@ -23,6 +23,7 @@ from governance.dossier import Dossier
 from governance.dossier_items import EvaluationItem, Measure
 from governance.findings import Area, Finding, FindingStatus
 from governance.gate import GateDecision
+from governance.gate_signing import weigh_votes
 from governance.leading_metrics import leading_metrics
 from governance.lineage_graph import draw
 from governance.metric_titles import title_of_metric
@@ -164,6 +165,7 @@ def build_context(dossier: Dossier, decision: GateDecision, checkpoint: Checkpoi
         "language": get_language() or "en",
         "dossier": dossier,
         "decision": decision,
+        "votes": weigh_votes(dossier),
         "gaps": [finding for finding in findings if not finding.opens],
         "waived": [finding for finding in findings if finding.status == FindingStatus.WAIVED],
         "counts": [(status, decision.counts.get(status, 0)) for status in STATUS_ORDER],

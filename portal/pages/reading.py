@@ -10,9 +10,8 @@ from governance.dossier import Dossier
 from governance.dossier_items import CriterionItem, EvaluationItem, EvidenceItem, RequirementItem, SignOffItem
 from governance.findings import Area, Finding, FindingStatus
 from governance.gate import GateDecision
-from governance.gate_signing import tell_weakness
-from governance.models import Authentication, Comparator
-from governance.votes import latest_votes, standing_refusals
+from governance.gate_signing import Vote, weigh_votes
+from governance.models import Comparator
 
 # The worst first; what is settled last.
 ORDER = [
@@ -77,20 +76,6 @@ class Slot:
 
     finding: Finding
     role: str
-
-
-@dataclass(frozen=True)
-class Vote:
-    """A sign-off with its weight. ``weightless`` says why an approval of this dossier counts for nothing."""
-
-    item: SignOffItem
-    is_last_word: bool
-    stands_as_refusal: bool
-    weightless: str
-
-    @property
-    def authentication(self) -> str:
-        return str(Authentication(self.item.authentication).label)
 
 
 class Reading:
@@ -178,13 +163,8 @@ class Reading:
 
     @cached_property
     def votes(self) -> list[Vote]:
-        """Every sign-off ever given on the version, oldest first."""
-        last = {item.id for item in latest_votes(self.dossier.sign_offs)}
-        refusing = {item.id for item in standing_refusals(self.dossier)}
-        return [
-            Vote(item, item.id in last, item.id in refusing, tell_weakness(item, self.dossier))
-            for item in self.dossier.sign_offs
-        ]
+        """Every sign-off ever given on the version, oldest first, with its weight."""
+        return weigh_votes(self.dossier)
 
     def requirement_keys(self, evidence_id: int) -> list[str]:
         """The requirements for which an item of evidence is offered."""

@@ -47,8 +47,15 @@ from portal.presentation import (
     icon_of_entry,
     look_of,
 )
+from portal.solo_mode import find_solo_project
 
 register = template.Library()
+
+
+@register.inclusion_tag("includes/_solo_banner.html", takes_context=True)
+def solo_banner(context: template.Context) -> dict[str, Any]:
+    """Whether the page is about a project whose people may sign what they made. Stands in the frame of every page."""
+    return {"project": find_solo_project(context.flatten().values())}
 
 
 # --- Values ---------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from governance.models import Decision, Role, User
 from governance.policy import ConditionRule, Policy
 from portal.pages.capacities import Capacity
 from portal.pages.forms.base import PageForm, RowsForm, bind_rows
+from portal.pages.forms.projects import PersonChoice
 from portal.pages.forms.proof import PasswordForm
 
 # What a signature says by default. The signer may say it otherwise; these are only suggestions.
@@ -51,11 +52,6 @@ class DigestForm(PasswordForm):
 
     dossier_digest = forms.CharField(widget=forms.HiddenInput)
     read_index = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
-
-
-class PersonChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
-    def label_from_instance(self, person: User) -> str:
-        return person.get_full_name()
 
 
 class DayField(forms.DateField):

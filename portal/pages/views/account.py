@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from governance.actions import people
-from governance.models import Membership, User
+from governance.models import Delegation, Membership, User
 from portal.actors import actor_of
 from portal.pages.forms.account import ChangePasswordForm
 from portal.pages.forms.proof import demand_of
@@ -32,7 +34,14 @@ def show_account(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Your password is changed. Other sessions are signed out."))
             return redirect("pages:account")
     roles = Membership.objects.current().filter(user=actor.user).select_related("project")
-    context = {"form": form, "roles": roles, "factors": actor.user.second_factors.current()}
+    own = Q(from_user=actor.user) | Q(to_user=actor.user)
+    delegations = Delegation.objects.filter(own, ended_at=None, ends_at__gt=timezone.now())
+    context = {
+        "form": form,
+        "roles": roles,
+        "factors": actor.user.second_factors.current(),
+        "delegations": delegations.select_related("project", "from_user", "to_user"),
+    }
     return render(request, "people/account.html", context, status=form.status)
 
 

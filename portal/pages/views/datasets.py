@@ -22,8 +22,35 @@ from portal.pages.forms.datasets import (
     SourceFormSet,
     projects_for_datasets,
 )
+from portal.pages.forms.models import ReasonForm
+from portal.pages.guard import require
 from portal.pages.keyset import read_page
 from portal.pages.perform import perform, posted
+
+
+@require_http_methods(["GET", "POST"])
+def recall_dataset_version(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say that data must not be relied on any more, wherever it is used."""
+    actor = actor_of(request)
+    visible = DatasetVersion.objects.visible_to(actor.user).select_related("dataset__project")
+    dataset_version = get_object_or_404(visible, pk=pk)
+    require(actor, "recall_dataset_version", dataset_version.dataset.project)
+    form = ReasonForm(posted(request))
+    if request.method == "POST":
+        recalled = perform(
+            request,
+            form,
+            lambda: lineage.recall_dataset_version(dataset_version, **form.cleaned_data, actor=actor),
+        )
+        if recalled is not None:
+            messages.success(request, _("%(data)s is recalled.") % {"data": dataset_version})
+            return redirect("pages:dataset", dataset_version.dataset_id)
+    context = {
+        "dataset_version": dataset_version,
+        "affected": lineage.find_users(dataset_version).select_related("model").order_by("model__name", "number"),
+        "form": form,
+    }
+    return render(request, "datasets/version_recall.html", context, status=form.status)
 
 
 @require_safe
@@ -35,6 +62,7 @@ def list_datasets(request: HttpRequest) -> HttpResponse:
         version_count=Count("versions"),
         newest_digest=Subquery(newest.values("digest")[:1]),
         newest_rows=Subquery(newest.values("row_count")[:1]),
+        newest_recalled_at=Subquery(newest.values("recalled_at")[:1]),
     )
     form = DatasetFilterForm(request.GET, projects=Project.objects.visible_to(user))
     context = {
@@ -62,7 +90,7 @@ def _with_lineage(dataset: Dataset) -> QuerySet[DatasetVersion]:
     sources = Derivation.objects.select_related("source__dataset").order_by("pk")
     made = Derivation.objects.select_related("derived__dataset").order_by("pk")
     uses = DatasetUse.objects.select_related("version__model").order_by("-version__pk", "role")
-    return dataset.versions.select_related("created_by", "dataset").prefetch_related(
+    return dataset.versions.select_related("created_by", "recalled_by", "dataset").prefetch_related(
         Prefetch("derivations", sources), Prefetch("derived_versions", made), Prefetch("uses", uses)
     )
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 from itertools import groupby
 
 from django.contrib import messages
-from django.db.models import Count, Q
+from django.db.models import Count, Min, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from governance.actions import people
 from governance.actors import Actor
 from governance.exceptions import InvalidInput
-from governance.models import Membership, Project, RequirementTemplate, RiskTier
+from governance.lifecycle import State
+from governance.models import Membership, ModelVersion, Project, RequirementTemplate, RiskTier
 from governance.permissions import available_verbs, may
+from governance.policy import SIGNING_ROLES
 from governance.requirement_template import RequirementText, parse_template
 from portal.actors import actor_of
 from portal.pages.forms.projects import CreateProjectForm, EndRoleForm, GrantRoleForm, TemplateForm
 from portal.pages.guard import require
 from portal.pages.keyset import read_page
 from portal.pages.perform import perform, posted
+
+UNDER_REVIEW = (State.IN_REVIEW, State.APPROVED, State.REJECTED, State.EMERGENCY)
 
 
 @require_safe
@@ -61,7 +66,9 @@ def show_project(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, _("%(name)s is %(role)s now.") % words)
             return redirect("pages:project", pk)
     memberships = list(
-        project.memberships.select_related("user", "granted_by").order_by("user__full_name", "user_id", "role")
+        project.memberships.select_related("user", "granted_by", "confirmed_by").order_by(
+            "user__full_name", "user_id", "role"
+        )
     )
     current = [row for row in memberships if row.ended_at is None]
     context = {
@@ -71,9 +78,22 @@ def show_project(request: HttpRequest, pk: int) -> HttpResponse:
         "former": [row for row in memberships if row.ended_at is not None],
         "templates": _list_templates(project),
         "model_count": project.registered_models.count(),
+        "unconfirmed": _list_unconfirmed(project, current),
+        "delegations": project.delegations.filter(ended_at=None, ends_at__gt=timezone.now()).select_related(
+            "from_user", "to_user"
+        ),
         "verbs": available_verbs(actor, project),
     }
     return render(request, "projects/project.html", context, status=form.status)
+
+
+def _list_unconfirmed(project: Project, current: list[Membership]) -> set[int]:
+    """Signing roles that are younger than an open submission, so that they sign nothing of it until confirmed."""
+    earliest = ModelVersion.objects.filter(model__project=project, state__in=UNDER_REVIEW).aggregate(
+        Min("submitted_at")
+    )["submitted_at__min"]
+    signing = [row for row in current if row.role in SIGNING_ROLES and row.confirmed_at is None]
+    return {row.pk for row in signing if earliest is not None and row.granted_at > earliest}
 
 
 def _list_templates(project: Project) -> list[tuple[RequirementTemplate, int, int]]:
