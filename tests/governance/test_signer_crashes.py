@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from governance import signer, signer_files
+from governance import notes, signer, signer_files
 from governance.log_verification import own_trust, verify
 from governance.models import AuditLogEntry, Checkpoint, User
 from governance.notes import open_checkpoint
@@ -43,7 +43,7 @@ class Killed(BaseException):
 def signed(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, set[bytes]]]:
     """Size -> every root that any signer signed for it in this test, stored or lost."""
     roots: dict[int, set[bytes]] = {}
-    real = signer.sign_checkpoint
+    real = notes.sign_checkpoint
 
     def remember(origin: str, size: int, root: bytes, key: Any) -> str:
         roots.setdefault(size, set()).add(root)

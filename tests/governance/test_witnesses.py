@@ -98,7 +98,7 @@ def test_every_witness_cosigns_and_the_served_note_says_so(machines: Machines, w
     trust = own_trust()
     assert (len(trust.witnesses), trust.quorum) == (3, 2)
     assert trust.has_quorum(served_note(newest()))
-    assert verifier.compare(*[served_note(newest())] * 2, [], verifier.read_trust(_as_json(trust)))
+    assert verifier.compare(served_note(newest()), served_note(newest()), [], verifier.read_trust(_as_json(trust)))
     assert {name: said["state"] for name, said in read_states().items()} == {
         f"witness.example.org/w{number}": "well" for number in range(3)
     }
