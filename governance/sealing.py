@@ -12,6 +12,7 @@ from governance.signer_files import SignerError, read_alarm, read_trust
 # What a pipeline or a person acts upon: sealed within two seconds.
 DECISIONS = (
     "sign_off.given",
+    "sign_off.overruled",
     "waiver.granted",
     "version.promoted",
     "version.promoted_in_emergency",

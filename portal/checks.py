@@ -13,6 +13,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from governance.witnesses import read_quorum, read_witnesses
+
 BROKERS = ("filesystem", "memory", "redis", "rediss", "amqp", "amqps")
 LONGEST_LEASE = 3600
 LONGEST_JOB = 1700  # Celery's own limit comes shortly after
@@ -97,6 +99,32 @@ def check_broker(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) 
             id="portal.E005",
         )
     ]
+
+
+@register(Tags.security)
+def check_witnesses(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """A witness that is misspelt would leave the log without anybody who watches it."""
+    messages: list[CheckMessage] = []
+    try:
+        read_quorum(len(read_witnesses()))
+    except ValueError as error:
+        messages.append(
+            Error(
+                f"COUNTERSIGN_WITNESSES or COUNTERSIGN_WITNESS_QUORUM cannot be used: {error}.",
+                hint="Give one line “URL VKEY” for each; the witness prints its VKEY when it starts.",
+                id="portal.E020",
+            )
+        )
+    url = settings.COUNTERSIGN_TSA_URL
+    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        messages.append(
+            Error(
+                f"COUNTERSIGN_TSA_URL is {url!r}, not an address.",
+                hint="Give the address of a time-stamp authority (RFC 3161), or leave it out.",
+                id="portal.E021",
+            )
+        )
+    return messages
 
 
 @register(Tags.security)

@@ -14,6 +14,7 @@ from portal.checks import (
     check_data_folder,
     check_limits,
     check_programs,
+    check_witnesses,
 )
 
 
@@ -26,6 +27,10 @@ from portal.checks import (
         (check_addresses, "COUNTERSIGN_LOG_ORIGIN", "two words", "portal.E002"),
         (check_addresses, "COUNTERSIGN_LOG_ORIGIN", "", "portal.E002"),
         (check_addresses, "COUNTERSIGN_LOG_ORIGIN", "a+b", "portal.E002"),
+        (check_witnesses, "COUNTERSIGN_WITNESSES", ["nonsense"], "portal.E020"),
+        (check_witnesses, "COUNTERSIGN_WITNESSES", ["https://w.example.org w+00000000+AAAA"], "portal.E020"),
+        (check_witnesses, "COUNTERSIGN_WITNESS_QUORUM", 1, "portal.E020"),
+        (check_witnesses, "COUNTERSIGN_TSA_URL", "tsa.example.org", "portal.E021"),
         (check_limits, "COUNTERSIGN_UPLOAD_LIMIT", 0, "portal.E003"),
         (check_limits, "COUNTERSIGN_LEASE_SECONDS", 0.5, "portal.E007"),
         (check_limits, "COUNTERSIGN_LEASE_SECONDS", 3601, "portal.E007"),
