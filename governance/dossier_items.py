@@ -8,6 +8,19 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class RiskAssessmentItem:
+    """The questionnaire that gave the tier, what was answered in words, and why that makes this tier."""
+
+    questionnaire: str
+    version: int
+    digest: str
+    answers: tuple[tuple[str, str], ...]
+    reasons: tuple[str, ...]
+    answered_by: str
+    answered_at: str
+
+
+@dataclass(frozen=True)
 class ModelItem:
     id: int
     name: str
@@ -19,6 +32,7 @@ class ModelItem:
     affected_people: str
     risk_tier: str
     risk_tier_rationale: str
+    risk_assessment: RiskAssessmentItem | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +228,17 @@ class ContributorItem:
 
 
 @dataclass(frozen=True)
+class OpenQuestionItem:
+    """A question about an item of the dossier that nobody has resolved."""
+
+    id: int
+    item_key: str
+    text: str
+    author: str
+    written_at: datetime
+
+
+@dataclass(frozen=True)
 class ConditionItem:
     """What an approval with conditions asked for. ``fulfilled_at`` is None while it is open."""
 
@@ -225,17 +250,6 @@ class ConditionItem:
     fulfilled_at: datetime | None
     fulfilled_by: str
     fulfilled_how: str
-
-
-@dataclass(frozen=True)
-class OpenQuestionItem:
-    """A question about an item of the dossier that nobody has resolved."""
-
-    id: int
-    item_key: str
-    text: str
-    author: str
-    written_at: datetime
 
 
 @dataclass(frozen=True)
@@ -266,6 +280,7 @@ class SignOffItem:
     delegator_person_key: str = ""
     overruled: str = ""
     conditions: tuple[ConditionItem, ...] = ()
+    is_recorded: bool = True
 
 
 def instant(moment: datetime | None) -> str:

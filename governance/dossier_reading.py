@@ -17,6 +17,7 @@ from governance.dossier_items import (
     ModelItem,
     ProofOfConceptItem,
     RequirementItem,
+    RiskAssessmentItem,
     SuccessCriterionItem,
     VersionItem,
     WaiverItem,
@@ -34,10 +35,12 @@ from governance.models import (
     ModelVersion,
     ProofOfConcept,
     RegisteredModel,
+    RiskAssessment,
     SuccessCriterion,
     User,
     Waiver,
 )
+from governance.questionnaire import parse_questionnaire
 
 WITH_EVALUATION = ("evaluation", "evaluation__dataset_version__dataset")
 # What a person does that makes the dossier theirs. Signing, promoting, reading and reporting do not.
@@ -77,6 +80,28 @@ def read_model(model: RegisteredModel) -> ModelItem:
         model.affected_people,
         model.risk_tier,
         model.risk_tier_rationale,
+        read_risk_assessment(model),
+    )
+
+
+def read_risk_assessment(model: RegisteredModel) -> RiskAssessmentItem | None:
+    """The newest answers, in the words of the questionnaire as it was when they were given."""
+    row = RiskAssessment.objects.filter(model=model).select_related("answered_by").order_by("-pk").first()
+    if row is None:
+        return None
+    asked = parse_questionnaire(row.questionnaire, row.text)
+    told = []
+    for question in asked.questions:
+        answer = question.find(row.answers.get(question.key, ""))
+        told.append((question.text, answer.text if answer else ""))
+    return RiskAssessmentItem(
+        asked.name,
+        asked.version,
+        asked.digest,
+        tuple(told),
+        tuple(row.reasons),
+        row.answered_by.get_full_name(),
+        instant(row.answered_at),
     )
 
 

@@ -123,6 +123,24 @@ def register_model(project: Project, developer: User, name: str = "Readmission t
     return model
 
 
+_MILD = {"people": "nobody", "harm": "nuisance", "control": "person", "reach": "few", "data": "none", "undo": "easily"}
+ANSWERS = {
+    "low": _MILD,
+    "medium": _MILD | {"people": "public", "harm": "loss"},
+    "high": _MILD | {"people": "public", "harm": "serious"},
+}
+"""Answers to the general questionnaire that give each tier."""
+
+
+def assess(
+    model: RegisteredModel, tier: str, *, by: User, rationale: str = "Thought of.", **given: Any
+) -> RegisteredModel:
+    """Answer the general questionnaire so that it gives this tier."""
+    return catalog.assess_risk(
+        model, questionnaire="general", answers=ANSWERS[tier], rationale=rationale, actor=acting(by), **given
+    )
+
+
 def record_go(model: RegisteredModel, *, developer: User, administrator: User) -> None:
     """Write the proof of concept and decide go."""
     poc = requirements.write_proof_of_concept(

@@ -60,9 +60,9 @@ class CatalogVerbs(Transport):
         answer = self.write(f"models/{model.id}", texts, method="PATCH", revision=model.revision)
         return read_answer(Model, answer)
 
-    def set_risk_tier(self, model: Model, risk_tier: str, *, rationale: str) -> Model:
-        """Record how much scrutiny the model needs (low, medium, high), and why."""
-        body = {"risk_tier": risk_tier, "rationale": rationale}
+    def assess_risk(self, model: Model, questionnaire: str, answers: Mapping[str, str], *, rationale: str) -> Model:
+        """Answer a risk questionnaire (credit, general, health, hiring): the answers give the model its tier."""
+        body = {"questionnaire": questionnaire, "answers": dict(answers), "rationale": rationale}
         answer = self.write(f"models/{model.id}/risk-tier", body, method="PUT", revision=model.revision)
         return read_answer(Model, answer)
 

@@ -42,6 +42,7 @@ USE = {
     "out_of_scope_uses": "Diagnosis, leaving an image unread, other tissue, other staining or imaging.",
     "affected_people": "Patients whose fine needle aspirates are read by the laboratory.",
 }
+RISK = {"state": "serious", "role": "informs", "oversight": "clinician", "site": "here"}
 TIER = "It changes the order of reading only: every image is read by a cytologist on the same day."
 SOURCE = Origin(
     "Wolberg, Mangasarian, Street and Street (1995), Breast Cancer Wisconsin (Diagnostic)",
@@ -133,7 +134,7 @@ def describe_the_model(portal: Client, project: Project) -> Model:
     """Register the model with its use, tier and requirements."""
     model = portal.find_model(project, MODEL) or portal.register_model(project, MODEL, **USE)
     if not model.risk_tier_rationale:
-        model = portal.set_risk_tier(model, "medium", rationale=TIER)
+        model = portal.assess_risk(model, "health", RISK, rationale=TIER)
     written = {requirement.title for requirement in portal.requirements(model)}
     if not written:
         portal.generate_requirements(model)

@@ -45,6 +45,7 @@ USE = {
     "out_of_scope_uses": "Diagnosis, choice of medication, denial of a visit, insurance, people without diabetes.",
     "affected_people": "Adults with diabetes who had a baseline visit at the clinic.",
 }
+RISK = {"state": "serious", "role": "drives", "oversight": "clinician", "site": "here"}
 TIER = "It decides who is called back first. A patient who is wrongly left waiting may come to harm."
 
 
@@ -94,7 +95,7 @@ def describe_the_model(portal: Client, project: Project) -> Model:
     """Register the model with its use, its risk tier and its requirements."""
     model = portal.find_model(project, MODEL) or portal.register_model(project, MODEL, **USE)
     if not model.risk_tier_rationale:
-        model = portal.set_risk_tier(model, "high", rationale=TIER)
+        model = portal.assess_risk(model, "health", RISK, rationale=TIER)
     written = {requirement.title for requirement in portal.requirements(model)}
     if not written:
         portal.generate_requirements(model)  # what the project demands of every high-risk model

@@ -61,6 +61,10 @@ USE = {
     "out_of_scope_uses": "Parts without a stamp, handwriting of persons, any decision about people.",
     "affected_people": "Nobody directly; workers who handle what is sorted wrongly.",
 }
+RISK = {
+    **{"people": "nobody", "harm": "nuisance", "control": "nominal"},
+    **{"reach": "mass", "data": "none", "undo": "easily"},
+}
 TIER = "A part in the wrong box is found at the next station."
 SOURCE = Origin(
     "Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits",
@@ -207,7 +211,7 @@ def describe_the_model(portal: Client, project: Project) -> Model:
     """Register the model with its use, tier and what the line has to bear."""
     model = portal.find_model(project, MODEL) or portal.register_model(project, MODEL, **USE)
     if not model.risk_tier_rationale:
-        model = portal.set_risk_tier(model, "low", rationale=TIER)
+        model = portal.assess_risk(model, "general", RISK, rationale=TIER)
     written = {requirement.title for requirement in portal.requirements(model)}
     for condition, most in BORNE.items():
         title = f"Bears {condition}"

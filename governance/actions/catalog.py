@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from django.db import transaction
@@ -11,9 +11,11 @@ from django.db.models import Max
 from governance import auditlog
 from governance.actors import Actor
 from governance.amendment import about_model, about_version, amend_open_versions
+from governance.auditlog import Subject
 from governance.exceptions import Duplicate, InvalidInput
-from governance.models import Artifact, ModelVersion, Project, RegisteredModel, RiskTier, User
+from governance.models import Artifact, ModelVersion, Project, RegisteredModel, RiskAssessment, User
 from governance.permissions import authorise, roles_of
+from governance.questionnaire import find_questionnaire, score
 from governance.revision import check_revision
 from governance.text import clean_digest, clean_name, clean_text
 
@@ -88,27 +90,57 @@ def describe_model(
 
 
 @transaction.atomic
-def set_risk_tier(
-    model: RegisteredModel, *, risk_tier: str, rationale: str, seen_revision: int | None = None, actor: Actor
+def assess_risk(
+    model: RegisteredModel,
+    *,
+    questionnaire: str,
+    answers: Mapping[str, str],
+    rationale: str,
+    seen_revision: int | None = None,
+    actor: Actor,
 ) -> RegisteredModel:
-    """Record the risk tier with its reasons. The tier chooses the policy, so open versions are amended."""
-    authorise(actor, "set_risk_tier", model.project)
-    if risk_tier not in RiskTier.values:
-        raise InvalidInput(f"“{risk_tier}” is not a tier; choose {', '.join(RiskTier.values)}.", field="risk_tier")
+    """Record the answers to a risk questionnaire; they give the model its tier.
+
+    The tier chooses the policy, and the answers stand in the dossier: open versions are amended by either.
+    """
+    authorise(actor, "assess_risk", model.project)
+    asked = find_questionnaire(questionnaire)
+    tiering = score(asked, answers)
     moved = amend_open_versions(model)
     model = RegisteredModel.objects.select_for_update().select_related("project").get(pk=model.pk)
     check_revision(model.revision, seen_revision)
-    model.risk_tier = risk_tier
+    model.risk_tier = tiering.tier
     model.risk_tier_rationale = clean_text(rationale, "rationale", required=True)
     model.revision += 1
     model.save(update_fields=["risk_tier", "risk_tier_rationale", "revision"])
-    auditlog.append(
+    assessment = RiskAssessment.objects.create(
+        model=model,
+        questionnaire=asked.key,
+        questionnaire_version=asked.version,
+        questionnaire_digest=asked.digest,
+        text=asked.text,
+        answers=dict(answers),
+        risk_tier=tiering.tier,
+        reasons=list(tiering.reasons),
+        answered_by=actor.user,
+        answered_at=auditlog.database_now(),
+    )
+    entry = auditlog.append(
         "model.tiered",
         actor=actor,
         subject=about_model(model),
         project=model.project,
-        data={"risk_tier": risk_tier, "revision": model.revision, "states": moved},
+        related=[Subject("risk_assessment", assessment.pk, str(assessment), asked.digest)],
+        data={
+            "risk_tier": tiering.tier,
+            "questionnaire": asked.key,
+            "questionnaire_digest": asked.digest,
+            "answers": dict(answers),
+            "revision": model.revision,
+            "states": moved,
+        },
     )
+    auditlog.stamp(assessment, entry)
     return model
 
 

@@ -22,6 +22,7 @@ from governance.models.requirements import (
     Severity,
     SuccessCriterion,
 )
+from governance.models.risk import RiskAssessment
 from governance.models.seals import Cosignature, RevocationList, TimeStamp
 from governance.models.signoff import (
     APPROVALS,
@@ -88,6 +89,7 @@ __all__ = [
     "Requirement",
     "RequirementTemplate",
     "RevocationList",
+    "RiskAssessment",
     "RiskTier",
     "Role",
     "SecondFactor",

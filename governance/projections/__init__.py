@@ -18,6 +18,7 @@ from governance.projections.records import (
 )
 from governance.projections.releases import EmergencyEnds, EmergencyRequests, FollowUps, ReleaseEnds, Releases
 from governance.projections.rights import Delegations, SoloModes
+from governance.projections.risk import RiskAssessments
 from governance.projections.seals import Seals
 from governance.projections.signing import DossierSnapshots, SignOffs, Waivers
 from governance.projections.votes import Conditions, Overrules
@@ -40,6 +41,7 @@ def all_projections(trust: Trust) -> list[Projection]:
         PolicyTexts(),
         PolicyBindings(),
         Models(),
+        RiskAssessments(),
         Versions(),
         States(),
         Requirements(),

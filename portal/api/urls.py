@@ -7,6 +7,7 @@ from django.urls import path, re_path
 
 from portal.api.views import (
     datasets,
+    discussion,
     documentation,
     emergencies,
     evaluations,
@@ -46,6 +47,7 @@ urlpatterns = [
     path("memberships/<int:pk>", projects.MembershipView.as_view(), name="api-membership"),
     path("models", models.ModelsView.as_view(), name="api-models"),
     path("models/<int:pk>", models.ModelView.as_view(), name="api-model"),
+    path("questionnaires", models.QuestionnairesView.as_view(), name="api-questionnaires"),
     path("models/<int:pk>/risk-tier", models.RiskTierView.as_view(), name="api-risk-tier"),
     path("models/<int:pk>/requirements", requirements.RequirementsView.as_view(), name="api-requirements"),
     path(
@@ -73,6 +75,8 @@ urlpatterns = [
     path("model-versions/<int:pk>/submit", versions.SubmitVersionView.as_view(), name="api-submit"),
     path("model-versions/<int:pk>/retire", versions.RetireVersionView.as_view(), name="api-retire"),
     path("model-versions/<int:pk>/sign-offs", signoffs.SignOffsView.as_view(), name="api-sign-offs"),
+    path("model-versions/<int:pk>/remarks", discussion.RemarksView.as_view(), name="api-remarks"),
+    path("remarks/<int:pk>/resolve", discussion.ResolveQuestionView.as_view(), name="api-question-resolve"),
     path("model-versions/<int:pk>/waivers", signoffs.WaiversView.as_view(), name="api-waivers"),
     path("model-versions/<int:pk>/promote", signoffs.PromoteView.as_view(), name="api-promote"),
     path("model-versions/<int:pk>/dataset-uses", datasets.DatasetUsesView.as_view(), name="api-dataset-uses"),

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from countersign import Client, Session, describe_artifact, digest_bytes
 from countersign.cli import main
 from countersign.types import Evidence, Model, Project, Version
-from tests.cast import JUNIT, PASSWORD, PREDICTIONS_SPEC, make_predictions
+from tests.cast import ANSWERS, JUNIT, PASSWORD, PREDICTIONS_SPEC, make_predictions
 from tests.client.small_inputs import lay_out
 from tests.portals import Portal
 
@@ -96,7 +96,7 @@ def model(office: Office) -> Model:
         made = client.register_model(
             office.project, "Call-back order", intended_use="Order call-backs.", affected_people="Patients."
         )
-        made = client.set_risk_tier(made, "medium", rationale="A nurse decides.")
+        made = client.assess_risk(made, "general", ANSWERS["medium"], rationale="A nurse decides.")
         client.generate_requirements(made)
         client.write_proof_of_concept(made, problem_statement="Who is called first?")
     with office.sign_in("milo") as milo:

@@ -126,7 +126,7 @@ def _make_model(project: Project, team: dict[str, User]) -> RegisteredModel:
     model = cast.register_model(project, team["developer"])
     actor = cast.acting(team["developer"])
     catalog.describe_model(model, description="Orders the call-back list.", actor=actor)
-    catalog.set_risk_tier(model, risk_tier="low", rationale="A person decides.", actor=actor)
+    cast.assess(model, "low", by=team["developer"])
     model.refresh_from_db()
     requirements.generate_requirements(model, actor=actor)
     by_hand = model.requirements.get(key="R-1")

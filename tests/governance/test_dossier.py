@@ -83,11 +83,11 @@ def describe(version, user):
 
 
 def set_tier(version, user):
-    catalog.set_risk_tier(version.model, risk_tier="high", rationale="Thought again.", actor=cast.acting(user))
+    cast.assess(version.model, "high", by=user)
 
 
 def lower_tier(version, user):
-    catalog.set_risk_tier(version.model, risk_tier="low", rationale="Advice only.", actor=cast.acting(user))
+    cast.assess(version.model, "low", by=user)
 
 
 def write_requirement(version, user):

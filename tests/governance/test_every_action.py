@@ -255,10 +255,11 @@ def _(stage):
     return lambda actor: catalog.describe_model(model, intended_use="Another.", actor=actor)
 
 
-@scenario("set_risk_tier", "compliance", "model.tiered")
+@scenario("assess_risk", "compliance", "model.tiered")
 def _(stage):
     model = stage.model
-    return lambda actor: catalog.set_risk_tier(model, risk_tier="medium", rationale="Advice only.", actor=actor)
+    given = {"questionnaire": "general", "answers": cast.ANSWERS["medium"], "rationale": "Advice only."}
+    return lambda actor: catalog.assess_risk(model, **given, actor=actor)
 
 
 @scenario("register_version", "developer", "version.registered")
@@ -402,6 +403,9 @@ def _(stage):
 ACTIONS = find_actions()
 # What everybody may do to their own account.
 ONES_OWN = {"create_token", "change_password", "add_totp", "add_passkey"}
+# Whose refusals are recorded: they are known by what ``record_refusal`` put around them.
+SIGNATURES = {name for name, action in ACTIONS.items() if "refusals" in action.__code__.co_filename}
+LOG_TABLES = {"AuditLogEntry", "LogSubject", "LogNode"}
 COUNTED = [model for model in apps.get_app_config("governance").get_models() if model.__name__ != "StoredFile"]
 
 
@@ -430,14 +434,20 @@ def test_action_logs_exactly_one_entry(request, name):
     "name", sorted(set(SCENARIOS) - {"create_token", "change_password", "add_totp", "add_passkey"})
 )
 def test_action_refused_to_the_stranger_leaves_no_trace(request, name):
+    """Of a signature, the refusal is itself recorded, and nothing else."""
     _who, _type, prepare = SCENARIOS[name]
     stage = Stage(request)
     act = prepare(stage)
     stranger = cast.acting(stage.stranger)
-    before = count_rows()
+    before, size = count_rows(), AuditLogEntry.objects.count()
     with pytest.raises(NotPermitted):
         act(stranger)
-    assert count_rows() == before
+    assert {table: count for table, count in count_rows().items() if table not in LOG_TABLES} == {
+        table: count for table, count in before.items() if table not in LOG_TABLES
+    }
+    added = list(AuditLogEntry.objects.filter(index__gte=size).values_list("type", flat=True))
+    assert len(added) == (name in SIGNATURES)
+    assert all(type.endswith(".refused") for type in added)
 
 
 @pytest.mark.parametrize("name", sorted(set(SCENARIOS) - {"create_user", "create_project", "create_token"}))

@@ -93,13 +93,40 @@ class DescribeModel(Strict):
 @extend_schema_serializer(
     examples=[
         OpenApiExample(
-            "High risk", {"risk_tier": "high", "rationale": "Decides who is called back first."}, request_only=True
+            "A call-back list in care",
+            {
+                "questionnaire": "health",
+                "answers": {"state": "serious", "role": "drives", "oversight": "clinician", "site": "here"},
+                "rationale": "Decides who is called back first.",
+            },
+            request_only=True,
         )
     ]
 )
-class SetRiskTier(Strict):
-    risk_tier = serializers.ChoiceField(choices=RiskTier.choices)
-    rationale = Text()
+class AssessRisk(Strict):
+    questionnaire = Text(help_text="The key of a questionnaire, such as `general`.")
+    answers = serializers.DictField(child=Text(), help_text="Question key to answer key; every question.")
+    rationale = Text(help_text="What has to be known to understand the answers.")
+
+
+class AnswerShape(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    text = serializers.CharField()
+    points = serializers.IntegerField()
+
+
+class QuestionShape(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    text = serializers.CharField()
+    answers = AnswerShape(many=True)
+
+
+class QuestionnaireShape(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    digest = serializers.CharField()
+    questions = QuestionShape(many=True)
 
 
 class CriterionShape(serializers.Serializer[Any]):
@@ -261,6 +288,8 @@ class VersionShape(VersionName):
     created_by = Person()
     created_at = serializers.DateTimeField()
     submitted_at = serializers.DateTimeField(allow_null=True)
+    target_environment = serializers.CharField(help_text="What it is, or is to be, judged for.")
+    policy_digest = serializers.CharField(help_text="Of the policy that its submission bound it to; empty before.")
 
 
 @extend_schema_serializer(
@@ -284,3 +313,10 @@ class RegisterVersion(Strict):
     training_code = optional_text()
     parent = Reference(ModelVersion.objects.all(), noun="model version", required=False, allow_null=True, default=None)
     notes = optional_text()
+
+
+@extend_schema_serializer(examples=[OpenApiExample("To staging first", {"environment": "staging"}, request_only=True)])
+class SubmitVersion(Strict):
+    environment = Text(
+        required=False, default="production", help_text="One with a policy in force for the model's tier."
+    )

@@ -13,11 +13,12 @@ from governance.actions import catalog
 from governance.exceptions import InvalidInput
 from governance.lifecycle import State
 from governance.models import ModelVersion, RegisteredModel, RiskTier, User
+from governance.questionnaire import questionnaires
 from portal.api import filters
 from portal.api.base import ApiView
 from portal.api.etags import seen_revision
 from portal.api.fields import refuse_empty
-from portal.api.serializers.catalog import DescribeModel, ModelShape, RegisterModel, SetRiskTier
+from portal.api.serializers.catalog import AssessRisk, DescribeModel, ModelShape, QuestionnaireShape, RegisterModel
 
 MODELS = RegisteredModel.objects.select_related("project")
 
@@ -82,10 +83,17 @@ class ModelView(ApiView):
 class RiskTierView(ApiView):
     sends_revision = True
 
-    @extend_schema(operation_id="setRiskTier", request=SetRiskTier, responses=ModelShape, tags=["models"])
+    @extend_schema(operation_id="assessRisk", request=AssessRisk, responses=ModelShape, tags=["models"])
     def put(self, request: Request, pk: int) -> Response:
-        """Record the risk tier with its reasons. The tier chooses the policy."""
+        """Answer a risk questionnaire. The answers give the tier, and the tier chooses the policy."""
         model = self.find(MODELS, pk=pk)
-        given = self.read(SetRiskTier)
-        catalog.set_risk_tier(model, **given, seen_revision=seen_revision(request), actor=self.actor)
+        given = self.read(AssessRisk)
+        catalog.assess_risk(model, **given, seen_revision=seen_revision(request), actor=self.actor)
         return answer_model(self, pk)
+
+
+class QuestionnairesView(ApiView):
+    @extend_schema(operation_id="listQuestionnaires", responses=QuestionnaireShape(many=True), tags=["models"])
+    def get(self, request: Request) -> Response:
+        """The risk questionnaires with their questions, answers and points."""
+        return Response(QuestionnaireShape(questionnaires().values(), many=True).data)

@@ -26,7 +26,7 @@ LONGEST_PAUSE_SECONDS = 60.0
 
 
 class Command(BaseCommand):
-    help = "Ring again for waiting work and withdraw releases whose time is up; with --every N, go on until told to stop."
+    help = "Ring again for waiting work and withdraw expired releases; with --every N, go on until told to stop."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--every", type=float, metavar="SECONDS", help="repeat with this pause; default: once")

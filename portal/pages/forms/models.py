@@ -14,10 +14,10 @@ from governance.models import (
     ModelVersion,
     Project,
     RegisteredModel,
-    RiskTier,
     Role,
     User,
 )
+from governance.questionnaire import Questionnaire
 from portal.pages.forms.base import PageForm
 
 LONG = {"rows": 4}
@@ -64,15 +64,30 @@ class DescribeModelForm(ModelTextsForm):
     revision = forms.IntegerField(widget=forms.HiddenInput)
 
 
-class RiskTierForm(PageForm):
+class RiskForm(PageForm):
+    """The questions of one questionnaire, each as a choice; the answers give the tier."""
+
     names: ClassVar[dict[str, str]] = {}
     revision = forms.IntegerField(widget=forms.HiddenInput)
-    risk_tier = forms.ChoiceField(label=_("Risk tier"), choices=RiskTier.choices, widget=forms.RadioSelect)
     rationale = forms.CharField(
-        label=_("Rationale"),
-        widget=forms.Textarea(attrs=LONG),
-        help_text=_("Why this tier: harm, number of people, how far a person can overrule it."),
+        label=_("What has to be known to understand the answers"), widget=forms.Textarea(attrs=LONG)
     )
+
+    def __init__(self, *args: Any, questionnaire: Questionnaire, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.questionnaire = questionnaire
+        for question in questionnaire.questions:
+            self.fields[f"answers.{question.key}"] = forms.ChoiceField(
+                label=question.text,
+                help_text=question.help,
+                choices=[(answer.key, answer.text) for answer in question.answers],
+                widget=forms.RadioSelect,
+            )
+        self.order_fields(["revision", *(f"answers.{question.key}" for question in questionnaire.questions)])
+
+    @property
+    def answers(self) -> dict[str, str]:
+        return {name[8:]: value for name, value in self.cleaned_data.items() if name.startswith("answers.")}
 
 
 class RegisterVersionForm(PageForm):

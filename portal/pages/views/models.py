@@ -16,13 +16,14 @@ from django.views.decorators.http import require_GET
 
 from governance.actions import catalog
 from governance.dossier import collect
-from governance.dossier_reading import read_proof_of_concept
+from governance.dossier_reading import read_proof_of_concept, read_risk_assessment
 from governance.gate import judge
 from governance.lifecycle import State
-from governance.models import ModelVersion, Project, ProofOfConcept, RegisteredModel, Release, RiskTier
+from governance.models import ModelVersion, Project, ProofOfConcept, RegisteredModel, Release, RiskAssessment, RiskTier
 from governance.permissions import available_verbs, duties_are_separate
+from governance.questionnaire import questionnaires
 from portal.actors import actor_of
-from portal.pages.forms.models import DescribeModelForm, RegisterModelForm, RiskTierForm
+from portal.pages.forms.models import DescribeModelForm, RegisterModelForm, RiskForm
 from portal.pages.perform import perform
 
 PAGE_LENGTH = 50
@@ -100,6 +101,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "model": model,
         "verbs": available_verbs(actor, model.project),
+        "risk_assessment": read_risk_assessment(model),
         "tabs": build_tabs(model, tab),
         "tab_template": f"models/_{tab.replace('-', '_')}.html",
         "tab_label": TABS[tab][0],
@@ -223,17 +225,21 @@ def describe(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "models/describe.html", {"model": model, "form": form}, status=form.status)
 
 
-def set_tier(request: HttpRequest, pk: int) -> HttpResponse:
-    """Record the risk tier with its reasons."""
+def assess_risk(request: HttpRequest, pk: int) -> HttpResponse:
+    """Answer a risk questionnaire; ``?questionnaire=`` chooses another one than the last."""
     model, actor = get_model(request, pk), actor_of(request)
-    form = RiskTierForm(request.POST or None, initial=_recorded_tier(model))
+    last = model.risk_assessments.first()
+    key = request.GET.get("questionnaire") or (last.questionnaire if last else "general")
+    asked = questionnaires().get(key) or questionnaires()["general"]
+    form = RiskForm(request.POST or None, questionnaire=asked, initial=_recorded_answers(model, last))
     if request.method == "POST":
         changed = perform(
             request,
             form,
-            lambda: catalog.set_risk_tier(
+            lambda: catalog.assess_risk(
                 model,
-                risk_tier=form.cleaned_data["risk_tier"],
+                questionnaire=asked.key,
+                answers=form.answers,
                 rationale=form.cleaned_data["rationale"],
                 seen_revision=form.cleaned_data["revision"],
                 actor=actor,
@@ -242,9 +248,12 @@ def set_tier(request: HttpRequest, pk: int) -> HttpResponse:
         if changed is not None:
             messages.success(request, _("The risk tier is %(tier)s.") % {"tier": changed.get_risk_tier_display()})
             return redirect("pages:model", pk)
-        form.reread(_recorded_tier(get_model(request, pk)))
-    return render(request, "models/tier.html", {"model": model, "form": form}, status=form.status)
+        form.reread(_recorded_answers(get_model(request, pk), last))
+    context = {"model": model, "form": form, "asked": asked, "others": questionnaires().values(), "last": last}
+    return render(request, "models/risk.html", context, status=form.status)
 
 
-def _recorded_tier(model: RegisteredModel) -> dict[str, Any]:
-    return {"revision": model.revision, "risk_tier": model.risk_tier, "rationale": model.risk_tier_rationale}
+def _recorded_answers(model: RegisteredModel, last: RiskAssessment | None) -> dict[str, Any]:
+    given = last.answers if last else {}
+    answers = {f"answers.{key}": value for key, value in given.items()}
+    return {"revision": model.revision, "rationale": model.risk_tier_rationale} | answers

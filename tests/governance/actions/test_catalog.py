@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from governance.actions import catalog
+from governance.dossier import collect
 from governance.exceptions import Duplicate, InvalidInput, StaleReading
 from governance.lifecycle import State
 from governance.models import Artifact, AuditLogEntry, ModelVersion, RegisteredModel
@@ -75,19 +76,51 @@ def test_edits_from_another_reading_are_refused(model, developer, seen):
     actor = cast.acting(developer)
     for act in (
         lambda: catalog.describe_model(model, seen_revision=seen, description="x", actor=actor),
-        lambda: catalog.set_risk_tier(model, seen_revision=seen, risk_tier="low", rationale="x", actor=actor),
+        lambda: cast.assess(model, "low", by=developer, seen_revision=seen),
     ):
         assert refuse(act, error=StaleReading).message.startswith("Somebody changed this since you read it")
     catalog.describe_model(model, seen_revision=1, description="x", actor=actor)
 
 
 @pytest.mark.parametrize(
-    ("tier", "rationale", "field"), [("none", "x", "risk_tier"), ("HIGH", "x", "risk_tier"), ("low", " ", "rationale")]
+    ("changes", "field"),
+    [
+        ({"questionnaire": "none"}, "questionnaire"),
+        ({"answers": {}}, "answers.people"),
+        ({"answers": cast.ANSWERS["low"] | {"harm": "some"}}, "answers.harm"),
+        ({"answers": cast.ANSWERS["low"] | {"weather": "fine"}}, "answers"),
+        ({"rationale": " "}, "rationale"),
+    ],
 )
-def test_tier_needs_to_be_known_and_reasoned(model, developer, tier, rationale, field):
-    actor = cast.acting(developer)
-    act = lambda: catalog.set_risk_tier(model, risk_tier=tier, rationale=rationale, actor=actor)  # noqa: E731
+def test_tier_needs_every_answer_and_a_rationale(model, developer, changes, field):
+    given = {"questionnaire": "general", "answers": cast.ANSWERS["low"], "rationale": "x"} | changes
+    act = lambda: catalog.assess_risk(model, **given, actor=cast.acting(developer))  # noqa: E731
     assert refuse(act).field == field
+    model.refresh_from_db()
+    assert model.risk_tier == "high"
+
+
+@pytest.mark.parametrize("tier", ["low", "medium", "high"])
+def test_answers_give_the_tier_and_stand_in_the_dossier(version, developer, tier):
+    cast.assess(version.model, tier, by=developer)
+    version.model.refresh_from_db()
+    assert version.model.risk_tier == tier
+    recorded = collect(version).model.risk_assessment
+    assert (recorded.questionnaire, recorded.answered_by) == ("General use", "Dana Whitfield")
+    assert len(recorded.answers) == 6
+    assert tier in recorded.reasons[-1]
+
+
+def test_another_answer_makes_signatures_stale_even_if_the_tier_stays(ready_version, signers, developer):
+    cast.assess(ready_version.model, "high", by=developer)
+    cast.sign_by_all(ready_version, signers)
+    other = cast.ANSWERS["high"] | {"reach": "mass"}
+    catalog.assess_risk(
+        ready_version.model, questionnaire="general", answers=other, rationale="More.", actor=cast.acting(developer)
+    )
+    ready_version.refresh_from_db()
+    assert ready_version.state == "IN_REVIEW"
+    assert {item.changed for item in collect(ready_version).sign_offs} == {("model",)}
 
 
 def test_edit_takes_open_versions_back_and_leaves_closed_ones(ready_version, developer, signers):

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from governance.actions import catalog, people, requirements
+from governance.actions import people, requirements
 from governance.dossier import collect
 from governance.exceptions import Duplicate, InvalidInput, NotPermitted, StaleReading
 from governance.gate import judge
@@ -41,7 +41,7 @@ def refuse(act, *, error=InvalidInput):
 @pytest.mark.parametrize("tier", ["low", "medium", "high"])
 def test_generated_requirements_are_the_templates_and_are_made_once(model, developer, tier):
     actor = cast.acting(developer)
-    catalog.set_risk_tier(model, risk_tier=tier, rationale="Thought of.", actor=actor)
+    cast.assess(model, tier, by=developer)
     model.refresh_from_db()
     made = requirements.generate_requirements(model, actor=actor)
     expected = parse_template(built_in_text(tier))

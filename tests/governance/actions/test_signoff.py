@@ -67,7 +67,7 @@ def touch_evidence(version, user):
 
 
 def touch_tier(version, user):
-    catalog.set_risk_tier(version.model, risk_tier="high", rationale="As it was.", actor=cast.acting(user))
+    cast.assess(version.model, "high", by=user)
 
 
 def touch_description(version, user):

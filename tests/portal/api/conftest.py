@@ -10,7 +10,7 @@ from django.db import transaction
 from pytest_django import Settings
 
 from governance import auditlog, store
-from governance.actions import emergency, evaluations, promotion, reports, submission
+from governance.actions import discussion, emergency, evaluations, promotion, reports, submission
 from governance.dossier import collect
 from governance.models import (
     ComplianceReport,
@@ -27,6 +27,7 @@ from governance.models import (
     PromotionPolicy,
     RegisteredModel,
     Release,
+    Remark,
     Role,
     User,
 )
@@ -74,6 +75,7 @@ class Scene:
             spare_policy=self.spare_policy.pk,
             emergency=self.emergency.pk,
             follow_up=self.follow_up.pk,
+            question=Remark.objects.open_questions().earliest("pk").pk,
             membership=Membership.objects.filter(project=self.project, role=Role.VALIDATOR).earliest("pk").pk,
             user=User.objects.get(username="aoife").pk,
             entry=self.release.log_index,
@@ -111,6 +113,7 @@ def scene(
     waiting = evaluations.request_evaluation(
         draft, kind="bias_audit", evidence=table, spec=cast.PREDICTIONS_SPEC, actor=cast.acting(developer)
     )
+    discussion.write_remark(draft, text="Why?", is_question=True, actor=cast.acting(auditor))
     by = User.objects.get(username="carla")
     proposals = [propose(model_with_go.project, by=by, tier=tier) for tier in ("medium", "low")]
     burning = cast.register_version(model_with_go, developer)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cast import PASSWORD, PREDICTIONS_SPEC
+from tests.cast import ANSWERS, PASSWORD, PREDICTIONS_SPEC
 from tests.governance.policy_texts import next_text
 
 NOW = "2026-01-02T03:04:05Z"
@@ -80,6 +80,7 @@ ROUTES = [
     Route("api-token", "DELETE", "tokens/{token}", status=204),
     # Nobody of the cast has a passkey that could be asked; test_proofs.py has.
     Route("api-passkey-questions", "POST", "passkey-questions", body={"purpose": "x"}, status=400, stranger=400),
+    Route("api-questionnaires", "GET", "questionnaires", stranger=200),
     Route("api-projects", "GET", "projects", stranger=200),
     Route("api-projects", "POST", "projects", "organisation_administrator", {"name": "Another"}, 201, 403),
     Route("api-project", "GET", "projects/{project}"),
@@ -131,7 +132,7 @@ ROUTES = [
         "PUT",
         "models/{model}/risk-tier",
         "compliance",
-        {"risk_tier": "high", "rationale": "It decides."},
+        {"questionnaire": "general", "answers": ANSWERS["high"], "rationale": "It decides."},
     ),
     Route("api-requirements", "GET", "models/{model}/requirements"),
     Route("api-requirements", "POST", "models/{model}/requirements", "developer", REQUIREMENT, 201),
@@ -186,6 +187,9 @@ ROUTES = [
         },
         201,
     ),
+    Route("api-remarks", "GET", "model-versions/{version}/remarks"),
+    Route("api-remarks", "POST", "model-versions/{version}/remarks", body={"text": "@dana, why?"}, status=201),
+    Route("api-question-resolve", "POST", "remarks/{question}/resolve", body={}),
     Route("api-waivers", "GET", "model-versions/{draft}/waivers"),
     Route(
         "api-waivers",

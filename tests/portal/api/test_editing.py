@@ -7,12 +7,20 @@ from typing import Any
 import pytest
 
 from governance.models import AuditLogEntry, RegisteredModel, User
+from tests.cast import ANSWERS
 from tests.portal.api.calling import answered, as_person, refused
+
+LOW_RISK = {"questionnaire": "general", "answers": ANSWERS["low"], "rationale": "Small."}
 
 CRITERION = {"metric": "recall", "comparator": "at_least", "threshold": "0.5"}
 EDITS: list[tuple[str, str, dict[str, Any], str]] = [
     ("PATCH", "models/{model}", {"description": "New."}, "models/{model}"),
-    ("PUT", "models/{model}/risk-tier", {"risk_tier": "low", "rationale": "Small."}, "models/{model}"),
+    (
+        "PUT",
+        "models/{model}/risk-tier",
+        {"questionnaire": "general", "answers": ANSWERS["low"], "rationale": "Small."},
+        "models/{model}",
+    ),
     ("PUT", "requirements/{requirement}", {"title": "t", "statement": "s"}, "requirements/{requirement}"),
     (
         "PUT",

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from governance.actions import catalog, evidence, lineage, people, reports, requirements
 from governance.models import Dataset, ModelVersion, Project, RegisteredModel, Requirement, User
 from tests import cast
-from tests.cast import acting
+from tests.cast import acting, assess
 from tests.portal.api.calling import Caller, answered, as_person, refused
 from tests.portal.api.conftest import Scene
 
@@ -60,7 +60,7 @@ FILTERS = [
 def test_models_are_filtered(path: str, names: list[str], project: Project, developer: User) -> None:
     add_models(project, developer, "a", "b", "c")
     actor = acting(developer)
-    catalog.set_risk_tier(RegisteredModel.objects.get(name="b"), risk_tier="low", rationale="r", actor=actor)
+    assess(RegisteredModel.objects.get(name="b"), "low", by=developer)
     catalog.register_version(RegisteredModel.objects.get(name="c"), actor=actor)
     assert names_of(as_person(developer), path.format(project=project.pk)) == names
 

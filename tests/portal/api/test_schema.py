@@ -101,7 +101,7 @@ def test_the_examples_are_accepted_by_the_api(
     assert set(examples) >= MAIN_WRITES
     who = {(route.method, route.name): route for route in ROUTES}
     by_path = {path_of(item.pattern): str(item.name) for item in urls.urlpatterns if "rest" not in str(item.pattern)}
-    order = sorted(examples, key=lambda name: name in {"signOff", "promoteVersion", "describeModel", "setRiskTier"})
+    order = sorted(examples, key=lambda name: name in {"signOff", "promoteVersion", "describeModel", "assessRisk"})
     for operation in order:
         method, path, body = examples[operation]
         route = who[method, by_path[path.removeprefix("/api/v1/")]]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from governance.models import AuditLogEntry
+from governance.actions import discussion
+from governance.models import AuditLogEntry, ModelVersion, Remark
 from portal.pages.urls import MODELS
 from tests import cast
 from tests.portal.pages.browsing import browse, text_of
@@ -14,7 +18,7 @@ OPEN = {"models", "model-new"}
 OF_MODEL = {
     "model",
     "model-describe",
-    "model-tier",
+    "model-risk",
     "requirement-new",
     "requirements-generate",
     "proof-write",
@@ -32,19 +36,32 @@ OF_VERSION = {
     "retire",
     "evidence-new",
     "evaluation-new",
+    "remark-new",
 }
+OF_REMARK = {"remark-answer", "remark-resolve"}
 OF_EVIDENCE = {"evidence", "evidence-file"}
+OF_VOTE = {"overrule", "condition-fulfil"}
 OF_EVALUATION = {"evaluation", "evaluation-cancel", "evaluation-progress"}
-CHANGING = sorted((OF_MODEL | OF_REQUIREMENT | OF_VERSION | {"evaluation-cancel"}) - {"model", "version"})
+OF_THINGS = OF_MODEL | OF_REQUIREMENT | OF_VERSION | OF_REMARK | OF_VOTE
+CHANGING = sorted((OF_THINGS | {"evaluation-cancel"}) - {"model", "version"})
+
+
+def ask(version: ModelVersion) -> Remark:
+    return discussion.write_remark(version, text="Why?", is_question=True, actor=cast.acting(version.created_by))
 
 
 @pytest.fixture
-def addresses(ready_version) -> dict[str, str]:
+def addresses(ready_version, validator, developer) -> dict[str, str]:
     """Every address filled in with things of a project the stranger is not in."""
+    condition = {"text": "Watch it.", "owner": developer, "due_at": timezone.now() + timedelta(days=5)}
+    signed = cast.sign(ready_version, validator, "validator", "approve_conditions", conditions=[condition])
     numbers = {
         **dict.fromkeys(OF_MODEL, ready_version.model_id),
         **dict.fromkeys(OF_REQUIREMENT, ready_version.model.requirements.first().pk),
         **dict.fromkeys(OF_VERSION, ready_version.pk),
+        **dict.fromkeys(OF_REMARK, ask(ready_version).pk),
+        "overrule": signed.pk,
+        "condition-fulfil": signed.conditions.get().pk,
         **dict.fromkeys(OF_EVIDENCE, ready_version.evidence.exclude(file=None).first().pk),
         **dict.fromkeys(OF_EVALUATION, ready_version.evaluations.first().pk),
     }
@@ -55,7 +72,7 @@ def addresses(ready_version) -> dict[str, str]:
 
 
 def test_every_model_address_has_a_line_here() -> None:
-    known = OPEN | OF_MODEL | OF_REQUIREMENT | OF_VERSION | OF_EVIDENCE | OF_EVALUATION
+    known = OPEN | OF_THINGS | OF_EVIDENCE | OF_EVALUATION
 
     assert {str(pattern.name) for pattern in MODELS} == known
 

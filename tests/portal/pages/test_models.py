@@ -8,6 +8,7 @@ from governance.actions import catalog, promotion, requirements
 from governance.dossier import collect
 from governance.models import RegisteredModel
 from tests import cast
+from tests.cast import ANSWERS
 from tests.portal.pages.browsing import browse, count_queries, text_of
 
 
@@ -186,16 +187,30 @@ def test_collision_keeps_both_texts_and_a_second_save_replaces_knowingly(model, 
     assert model.intended_use == "Mine."
 
 
-def test_tier_is_set_with_its_reasons_and_an_older_reading_is_refused(model, developer) -> None:
+def test_answers_give_the_tier_and_an_older_reading_is_refused(model, developer) -> None:
     client = browse(developer)
-    address = f"/models/{model.pk}/tier/"
-    given = {"revision": model.revision, "risk_tier": "low", "rationale": "Nobody is touched."}
+    address = f"/models/{model.pk}/risk/?questionnaire=general"
+    answers = {f"answers.{key}": value for key, value in ANSWERS["low"].items()}
+    given = answers | {"revision": model.revision, "rationale": "Nobody is touched."}
 
     assert client.post(address, given).status_code == 302
-    assert client.post(address, given | {"risk_tier": "medium"}).status_code == 409
+    assert client.post(address, given | {"answers.harm": "loss"}).status_code == 409
     assert client.post(address, given | {"rationale": ""}).status_code == 400
+    assert client.post(address, given | {"answers.harm": "mild"}).status_code == 400
     model.refresh_from_db()
     assert (model.risk_tier, model.risk_tier_rationale) == ("low", "Nobody is touched.")
+    page = text_of(client.get(f"/models/{model.pk}/"))
+    assert "0 points make it low" in page
+    assert "General use, version 1" in page
+
+
+def test_a_dropped_down_tier_is_no_answer(model, developer) -> None:
+    """There is no field that would set the tier itself."""
+    address = f"/models/{model.pk}/risk/?questionnaire=general"
+    given = {"revision": model.revision, "risk_tier": "low", "rationale": "Please."}
+    assert browse(developer).post(address, given).status_code == 400
+    model.refresh_from_db()
+    assert model.risk_tier == "high"
 
 
 def test_role_that_may_not_describe_is_refused_with_its_text(model, auditor) -> None:
