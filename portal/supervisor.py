@@ -177,7 +177,7 @@ def is_answering(bind: str, port: int) -> bool:
 
 
 def plan_children(plan: argparse.Namespace) -> list[Child]:
-    """Return the four processes of the portal."""
+    """Return the processes of the portal; the signer may run elsewhere, under a user and an address of its own."""
     address = f"[{plan.bind}]:{plan.port}" if ":" in plan.bind else f"{plan.bind}:{plan.port}"
     gunicorn = "--worker-class gthread --threads 4 --no-control-socket --log-level warning"
     celery = "worker --pool prefork --without-mingle --without-gossip --loglevel WARNING"
@@ -202,7 +202,7 @@ def plan_children(plan: argparse.Namespace) -> list[Child]:
                 "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
             },
         ),
-        Child("signer", [PYTHON, "manage.py", "sign_log"]),
+        *([] if plan.no_signer else [Child("signer", [PYTHON, "manage.py", "sign_log"])]),
         Child("sweep", [PYTHON, "manage.py", "sweep", "--every", "5"]),
     ]
 
@@ -293,6 +293,7 @@ def read_plan(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--web", type=int, default=2)
     parser.add_argument("--worker", type=int, default=2)
     parser.add_argument("--story", action="store_true")
+    parser.add_argument("--no-signer", action="store_true")
     return parser.parse_args(arguments)
 
 

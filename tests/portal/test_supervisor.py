@@ -25,7 +25,7 @@ from portal.supervisor import (
 
 ROOT = Path(__file__).resolve().parents[2]
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
-PLAN = Namespace(bind="127.0.0.1", port=8000, web=2, worker=2, story=False)
+PLAN = Namespace(bind="127.0.0.1", port=8000, web=2, worker=2, story=False, no_signer=False)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -164,4 +164,6 @@ def test_supervisor_imports_no_django() -> None:
 def test_worker_runs_one_thread_of_openmp_per_child() -> None:
     names = {child.name: child.environment for child in plan_children(PLAN)}
     assert set(names) == {"web process", "worker", "signer", "sweep"}
+    alone = plan_children(Namespace(**vars(PLAN) | {"no_signer": True}))
+    assert {child.name for child in alone} == {"web process", "worker", "sweep"}
     assert names["worker"]["OMP_NUM_THREADS"] == "1"

@@ -34,6 +34,11 @@ class Command(BaseCommand):
             action="store_true",
             help="load the example story once, when the portal is still empty",
         )
+        parser.add_argument(
+            "--no-signer",
+            action="store_true",
+            help="leave the signer out: it runs elsewhere, as `manage.py sign_log` under its own user",
+        )
         parser.add_argument("--web-processes", type=int, default=2)
         parser.add_argument("--worker-processes", type=int, default=2)
 
@@ -59,6 +64,7 @@ class Command(BaseCommand):
             *("--web", str(options["web_processes"])),
             *("--worker", str(options["worker_processes"])),
             *(["--story"] if options["story"] else []),
+            *(["--no-signer"] if options["no_signer"] else []),
         ]
         connection.close()
         os.chdir(settings.BASE_DIR)

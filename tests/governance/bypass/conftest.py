@@ -10,7 +10,7 @@ import pytest
 
 from governance import runner
 from tests.conftest import compute_here
-from tests.governance.bypass.record import Record, drop_database, make_record, own_copy
+from tests.governance.bypass.record import Record, drop_database, make_empty, make_record, own_copy
 from tests.guards import nothing_to_empty
 
 
@@ -40,3 +40,14 @@ def record(committed_record: tuple[Record, str], django_db_blocker: Any, tmp_pat
 def backup(committed_record: tuple[Record, str]) -> str:
     """The name of a database that holds the record as it was some entries ago."""
     return committed_record[1]
+
+
+@pytest.fixture
+def empty_record(django_db_setup: None, django_db_blocker: Any, tmp_path: Path) -> Iterator[Record]:
+    """A database of its own in which nothing has happened yet; this process works on it."""
+    nothing_to_empty.append(True)
+    with django_db_blocker.unblock():
+        empty = make_empty(tmp_path)
+        with empty.opened():
+            yield empty
+        drop_database(empty.name)

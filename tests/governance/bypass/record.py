@@ -102,10 +102,7 @@ def drop_database(name: str) -> None:
 
 def make_record(folder: Path) -> tuple[Record, str]:
     """Build the history in a database of its own, sealed; and the name of a backup from a little earlier."""
-    data = folder / "data"
-    for part in ("evidence", "incoming", "keys"):
-        (data / part).mkdir(parents=True)
-    record = Record(copy_database(str(connection.settings_dict["NAME"]), folder), data, None)
+    record = make_empty(folder)
     with record.opened():
         record.history = make_history()
     backup = copy_database(record.name, folder)
@@ -113,6 +110,14 @@ def make_record(folder: Path) -> tuple[Record, str]:
         note(record.history.root, count=7)
         sign_once()
     return record, backup
+
+
+def make_empty(folder: Path) -> Record:
+    """A migrated database in which nothing has happened, and a data folder."""
+    data = folder / "data"
+    for part in ("evidence", "incoming", "keys"):
+        (data / part).mkdir(parents=True)
+    return Record(copy_database(str(connection.settings_dict["NAME"]), folder), data, None)
 
 
 @contextmanager
