@@ -34,6 +34,7 @@ from audits.spec_columns import (
     check_task,
     name_bins,
 )
+from audits.spec_criteria import check_bias_criteria
 from audits.spec_values import (
     DEFAULT_DRAWS,
     DEFAULT_LEVEL,
@@ -213,6 +214,8 @@ def check_spec(document: object) -> AuditSpec:
     columns = check_columns(spec.get("columns"), task)
     features = check_features(spec.get("sensitive"), columns)
     labels = check_labels(spec.get("labels"), task)
+    criteria = check_criteria(spec.get("criteria"), "criteria")
+    check_bias_criteria(criteria, features, columns)
     return AuditSpec(
         task=task,
         columns=columns,
@@ -229,7 +232,7 @@ def check_spec(document: object) -> AuditSpec:
         score_range=_check_score_range(spec.get("score_range"), columns),
         top_k=_check_top_k(spec.get("top_k"), task),
         metrics=_check_metrics(spec.get("metrics"), task, columns),
-        criteria=check_criteria(spec.get("criteria"), "criteria"),
+        criteria=criteria,
         proxies=check_proxies(spec.get("proxies"), features),
         baseline_condition=_check_baseline(spec.get("baseline_condition"), columns),
         **_check_options(spec, task, columns),
@@ -316,7 +319,7 @@ def _check_baseline(value: object, columns: Mapping[str, str]) -> str | None:
 
 
 def check_criteria(value: object, name: str) -> tuple[Criterion, ...]:
-    """Return the criteria under the key `name`; whether their metric is measured is decided with the result."""
+    """Return the criteria under the key `name`; what a bias audit can decide, `check_bias_criteria` says."""
     if value is None:
         return ()
     if not isinstance(value, list) or len(value) > MAXIMUM_CRITERIA:

@@ -23,6 +23,7 @@ JOINED = [{"column": "race", "from": "sensitive_file"}]
 FROM_FILE = {"columns": {"y_true": "y", "y_pred": "p", "id": "i"}, "sensitive": JOINED}
 AGES = {"sensitive": [{"column": "age", "bins": [30, 60]}]}
 CRITERION = {"metric": "tpr", "population": "overall", "comparator": "at_least", "threshold": 0.5}
+AGE = {"column": "age", "bins": [30]}
 SCORED = {"y_true": "y_true", "y_pred": "y_pred", "y_score": "y_score"}
 
 
@@ -192,6 +193,26 @@ BAD_SPECS: list[tuple[str, dict[str, Any], str | None, str]] = [
     ("criteria type", {"criteria": {}}, "criteria", "must be a list"),
     ("criterion comparator", {"criteria": [{**CRITERION, "comparator": "<"}]}, "criteria[0].comparator", "'at_least'"),
     ("criterion metric", {"criteria": [{**CRITERION, "metric": 1}]}, "criteria[0].metric", "must be a text"),
+    (
+        *("misspelt metric", {"criteria": [{**CRITERION, "metric": "accuraccy"}]}),
+        *("criteria[0].metric", "unknown metric 'accuraccy'; did you mean 'accuracy'?"),
+    ),
+    (
+        *("misspelt feature", {"criteria": [{**CRITERION, "population": "gruop=a"}]}),
+        *("criteria[0].population", "unknown feature 'gruop'; did you mean 'group'?"),
+    ),
+    (
+        *("feature without a group", {"criteria": [{**CRITERION, "population": "group"}]}),
+        *("criteria[0].population", "'group' is no population; write 'overall', a group such as 'group=...'"),
+    ),
+    (
+        *("group that bins do not make", {"sensitive": [AGE], "criteria": [{**CRITERION, "population": "age=>30"}]}),
+        *("criteria[0].population", "unknown group of age '>30'; did you mean '>=30'?"),
+    ),
+    (
+        *("threshold beyond a rate", {"criteria": [{**CRITERION, "threshold": 7}]}),
+        *("criteria[0].threshold", "lies between 0 and 1, so 7 decides nothing; write 0.7 for 70 %"),
+    ),
     ("criterion threshold", {"criteria": [{**CRITERION, "threshold": "1"}]}, "criteria[0].threshold", "a number"),
     ("criterion key", {"criteria": [CRITERION, {"passed": True}]}, "criteria[1]", "unknown key 'passed'"),
     ("correction", {"tests": {"correction": "none"}}, "tests.correction", "'holm'"),
