@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from governance import auditlog
+from governance.actions.refusals import record_refusal
 from governance.actors import Actor
 from governance.auditlog import Subject
 from governance.dossier_records import read_bodies, records
@@ -83,6 +84,7 @@ def next_number(project: Project, risk_tier: str, environment: str) -> int:
     return max([*numbers, in_force.version if in_force else 0]) + 1
 
 
+@record_refusal("policy.refused")
 @transaction.atomic
 def adopt_policy(policy: PromotionPolicy, *, password: str | Proof, actor: Actor) -> PromotionPolicy:
     """Put a proposal in force for everything that is submitted from now on. A second person's act, never a token's.

@@ -73,7 +73,8 @@ def test_nobody_adopts_what_they_proposed(team, administrator):
     with pytest.raises(NotPermitted) as caught:
         adopt(proposed, by=administrator)
     assert caught.value.code == "duties_not_separate"
-    assert entries_about(proposed) == ["policy.proposed"]
+    assert entries_about(proposed) == ["policy.proposed", "policy.refused"]
+    assert not PromotionPolicy.objects.adopted().exists()
 
 
 def test_second_login_of_the_proposer_does_not_adopt(team, administrator, compliance):
@@ -94,7 +95,8 @@ def test_other_roles_neither_propose_nor_adopt_nor_withdraw(request, team, compl
         adopt(proposed, by=person)
     with pytest.raises(NotPermitted):
         withdraw_policy(proposed, reason="No.", actor=cast.acting(person))
-    assert entries_about(proposed) == ["policy.proposed"]
+    assert entries_about(proposed) == ["policy.proposed", "policy.refused"]
+    assert PromotionPolicy.objects.get().is_open
 
 
 @pytest.mark.parametrize(
