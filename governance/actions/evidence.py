@@ -15,6 +15,7 @@ from governance.amendment import lock_and_amend, version_and_model
 from governance.auditlog import Subject
 from governance.canonical import canonical_digest
 from governance.evidence_content import NEEDS_FILE, check_content, read_junit
+from governance.evidence_files import check_readable
 from governance.exceptions import InvalidInput
 from governance.lifecycle import next_state
 from governance.models import Evidence, EvidenceKind, ModelVersion, Requirement, StoredFile
@@ -119,6 +120,8 @@ def _store(
         nonlocal content
         if not received.read(1):
             raise InvalidInput("The file is empty.", field="file")
+        received.seek(0)
+        check_readable(kind, received)
         if kind == EvidenceKind.TEST_REPORT:
             received.seek(0)
             content = read_junit(received)

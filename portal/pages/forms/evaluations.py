@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from governance.canonical import CanonicalError, parse_strict
 from governance.models import DatasetRole, DatasetVersion, Evidence, ModelVersion
 from governance.runner import EVIDENCE_FOR, INPUTS_FOR
 from portal.pages.forms.base import NoRows, RowsForm, bind_rows
 
 PLAIN = {"spellcheck": "false", "autocapitalize": "off"}
 NUMBER = {"inputmode": "decimal"}
+LONGEST_DOCUMENT = 1_000_000
+LARGEST_DOCUMENT = 4 * LONGEST_DOCUMENT
+"""In bytes: a character of UTF-8 has at most four."""
 
 
 def split_names(text: str) -> list[str]:
@@ -40,6 +43,8 @@ class EvaluationForm(RowsForm):
     """
 
     do_not_call_in_templates: ClassVar[bool] = True
+    # The browser cannot know that a pasted document takes the place of the fields; what is missing is said when sent.
+    use_required_attribute = False
     kind: ClassVar[str]
     title: ClassVar[Any]
     none_yet: ClassVar[Any]
@@ -64,7 +69,7 @@ class EvaluationForm(RowsForm):
     document = forms.CharField(
         label=_("The whole specification as JSON"),
         required=False,
-        max_length=1_000_000,
+        max_length=LONGEST_DOCUMENT,
         widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "mono"}),
         help_text=_("Takes the place of the fields above: the document that the API and the command line read."),
     )
@@ -117,9 +122,9 @@ class EvaluationForm(RowsForm):
         if not text:
             return None
         try:
-            found = json.loads(text)
-        except ValueError as error:
-            raise forms.ValidationError(_("This is not JSON: %(why)s.") % {"why": error}) from None
+            found = parse_strict(text.encode("utf-8", "surrogatepass"), max_bytes=LARGEST_DOCUMENT)
+        except CanonicalError as error:
+            raise forms.ValidationError(_("This cannot be read: %(why)s.") % {"why": error}) from None
         if not isinstance(found, dict):
             raise forms.ValidationError(_("A specification is a JSON object: {…}."))
         return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from governance.canonical import CanonicalError, parse_strict
 from governance.evidence_content import NEEDS_FILE
 from governance.models import DatasetRole, Evidence, EvidenceKind, ModelVersion, Requirement
 from portal.pages.forms.base import NoRows, RowsForm, bind_rows
@@ -19,6 +19,8 @@ OUTCOMES = (
     ("failed", _("Failed")),
 )
 NUMBER = {"inputmode": "decimal"}
+
+LONGEST_REPORT = 2_000_000
 
 
 class MetricForm(forms.Form):
@@ -159,7 +161,7 @@ class ReproductionForm(EvidenceForm):
     names: ClassVar[dict[str, str]] = {"content": "document", "content.format": "document"}
     document = forms.CharField(
         label=_("Report of “countersign reproduce”"),
-        max_length=2_000_000,
+        max_length=LONGEST_REPORT,
         widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "mono"}),
         help_text=_(
             "The JSON file that “countersign reproduce training.json --out report.json” writes. With --submit it comes "
@@ -170,9 +172,10 @@ class ReproductionForm(EvidenceForm):
 
     def clean_document(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.cleaned_data["document"])
-        except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(_("This is not JSON: %(why)s.") % {"why": error}) from None
+            text = self.cleaned_data["document"].encode("utf-8", "surrogatepass")
+            found = parse_strict(text, max_bytes=4 * LONGEST_REPORT)
+        except CanonicalError as error:
+            raise forms.ValidationError(_("This cannot be read: %(why)s.") % {"why": error}) from None
         if not isinstance(found, dict):
             raise forms.ValidationError(_("A report is a JSON object: {…}."))
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -114,10 +115,23 @@ def test_whole_document_takes_the_place_of_the_fields(version, predictions, deve
     assert Evaluation.objects.get().spec == document
 
 
+def test_browser_demands_no_field_whose_place_the_document_takes(version, predictions, developer) -> None:
+    page = text_of(browse(developer).get(f"/versions/{version.pk}/evaluations/new/?kind=bias_audit"))
+    (field,) = re.findall(r'<input[^>]*name="sensitive"[^>]*>', page)
+    assert "required" not in field
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"document": "{"}, "This is not JSON"),
+        ({"document": "{"}, "this is not JSON"),
+        ({"document": '{"title": "\\ud800"}'}, "This cannot be read"),
+        ({"document": '{"title": "\\u0000"}'}, "This cannot be read"),
+        ({"document": '{"task": "binary", "task": "ranking"}'}, "This cannot be read"),
+        ({"document": '{"seed": 12345678901234567890}'}, "This cannot be read"),
+        ({"document": '{"seed": 1e400}'}, "This cannot be read"),
+        ({"document": '{"seed": NaN}'}, "This cannot be read"),
+        ({"document": '{"case": ' + "[" * 3_000 + "]" * 3_000 + "}"}, "This cannot be read"),
         ({"document": "[1]"}, "A specification is a JSON object"),
         ({"document": '{"task": "binary", "guess": 1}'}, "The specification is not usable"),
         ({"bins": "age 30"}, "Line 1 needs a name, a colon and values."),

@@ -115,7 +115,7 @@ def test_explanation_is_asked_for_and_verified(version, developer) -> None:
     page = text_of(client.get(f"/evaluations/{evaluation.pk}/"))
 
     assert answer.status_code == 302
-    assert "additivity verified on 60 of 60 rows" in page
+    assert "additivity verified on 100 of 100 rows" in page
     assert "Said by the submitter" in page
 
 

@@ -64,6 +64,8 @@ def test_every_kind_is_submitted_by_its_form(kind, version, developer) -> None:
         content = {"document": json.dumps(REPORT)}
     if kind in NEEDS_FILE:
         content = {"file": file_of()}
+    if kind in {"cells", "model_document"}:
+        content = {"file": file_of(b"{}", "document.json")}
     if kind == "test_report":
         content = {"file": file_of(cast.JUNIT, "junit.xml")}
     requirement = version.model.requirements.first()
@@ -134,6 +136,7 @@ def test_page_shows_structured_content(kind, content, words, version, developer)
     [
         ("document", {}, "This field is required"),
         ("document", {"file": file_of(b"")}, "empty"),
+        ("predictions", {"file": file_of(b"\x89PNG\r\n", "photo.png")}, "This is a PNG picture."),
         ("document", {"file": file_of(), "title": ""}, "This field is required"),
         ("document", {"file": file_of(), "observed_at": "2099-01-01T00:00"}, "lies in the future"),
         ("test_report", {"file": file_of(b"<html/>")}, "begins with"),
@@ -141,7 +144,7 @@ def test_page_shows_structured_content(kind, content, words, version, developer)
         ("metrics", METRICS | {"form-0-value": "high"}, "Enter a number"),
         ("metrics", {"form-TOTAL_FORMS": "0"}, "must be a list of 1"),
         ("security_review", REVIEW | {"outcome": "fine"}, "Select a valid choice"),
-        ("reproduction", {"document": "{"}, "This is not JSON"),
+        ("reproduction", {"document": "{"}, "this is not JSON"),
         ("reproduction", {"document": "[]"}, "A report is a JSON object"),
         ("reproduction", {"document": "{}"}, "must be “countersign/reproduction/1”"),
         ("reproduction", {"document": json.dumps(make_report(runs=[]))}, "at least one run"),
