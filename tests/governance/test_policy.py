@@ -5,9 +5,27 @@ from __future__ import annotations
 import pytest
 
 from governance.exceptions import InvalidInput
-from governance.models import EvaluationKind, EvidenceKind, RiskTier
-from governance.policy import BUILT_IN, parse_policy, policy_for
-from governance.policy_text import PolicyFault
+from governance.models import DatasetRole, EvaluationKind, EvidenceKind, RiskTier, Role, Severity
+from governance.policy import (
+    BUILT_IN,
+    DATASET_ROLES,
+    ENTITLED_ROLES,
+    EVALUATION_KINDS,
+    EVIDENCE_KINDS,
+    RISK_TIERS,
+    SEVERITIES,
+    ConditionRule,
+    CriterionNeed,
+    EmergencyRule,
+    EvaluationNeed,
+    Policy,
+    SignOffStep,
+    WaiverRule,
+    digest_policy,
+    parse_policy,
+    policy_for,
+)
+from governance.policy_text import LONGEST_TEXT, PolicyFault
 
 OVERRULE = "Line 21, “overrule”: “auditor” is none of validator, compliance, approver, administrator."
 HIGH = (BUILT_IN / "high.yaml").read_text(encoding="utf-8")
@@ -75,4 +93,173 @@ def test_parse_policy_refuses_what_is_no_policy(text):
 def test_parse_policy_refuses_a_single_signer():
     text = HIGH.replace("  - {role: compliance, count: 1}\n  - {role: approver, count: 1}\n", "")
     with pytest.raises(InvalidInput, match="at least two distinct people"):
+        parse_policy(text)
+
+
+BARE = (
+    "policy: Bare\nversion: 1\nrisk_tier: low\nenvironment: staging\nsign_offs: [{role: validator}, {role: approver}]"
+)
+
+
+def test_words_are_those_of_the_tables():
+    assert tuple(RiskTier.values) == RISK_TIERS
+    assert set(EVIDENCE_KINDS) == set(EvidenceKind.values)
+    assert set(EVALUATION_KINDS) == set(EvaluationKind.values)
+    assert set(DATASET_ROLES) == set(DatasetRole.values)
+    assert set(SEVERITIES) == set(Severity.values)
+    assert set(ENTITLED_ROLES) < set(Role.values)
+
+
+def test_smallest_policy_and_what_it_leaves_to_the_defaults():
+    policy = parse_policy(BARE)
+    assert policy == Policy(
+        name="Bare",
+        version=1,
+        risk_tier="low",
+        environment="staging",
+        after=(),
+        text=BARE,
+        digest=digest_policy(BARE),
+        needs_proof_of_concept=True,
+        lineage=(),
+        evidence=(),
+        evaluations=(),
+        blocking_severity=("must",),
+        criteria=(),
+        sign_offs=(SignOffStep("validator", 1, 0, False), SignOffStep("approver", 1, 0, False)),
+        order="parallel",
+        sign_off_days=90,
+        evidence_days=365,
+        conditions=ConditionRule(False, False, 0),
+        waivers=WaiverRule((), 0),
+        overrule_role="",
+        emergency=EmergencyRule(False, 0, ()),
+        open_questions_block=True,
+        smallest_group=20,
+        allow_excluded_missing=False,
+    )
+
+
+def test_everything_that_a_policy_can_say_is_read():
+    policy = parse_policy(
+        BARE
+        + """
+after: [lab, test-bench]
+proof_of_concept: not_needed
+lineage: [validation]
+evidence: [load_test]
+evaluations: [{kind: reproduction, dataset_role: training}]
+criteria: [{metric: accuracy, severity: should}, {metric: recall}]
+blocking_severity: [must, should]
+order: sequential
+valid_days: {sign_offs: 1, evidence: 3650}
+conditions: {allowed: true, longest_days: 365}
+waivers: {roles: [administrator, compliance], longest_days: 365}
+overrule: approver
+emergency: {allowed: true, longest_hours: 72, roles: [approver]}
+open_questions: allow
+smallest_group: 100000
+excluded_rows: allow
+"""
+    )
+    assert policy.after == ("lab", "test-bench")
+    assert not policy.needs_proof_of_concept
+    assert (policy.lineage, policy.evidence) == (("validation",), ("load_test",))
+    assert policy.evaluations == (EvaluationNeed("reproduction", "training"),)
+    assert policy.criteria == (CriterionNeed("accuracy", "should"), CriterionNeed("recall", "must"))
+    assert (policy.blocking_severity, policy.order) == (("must", "should"), "sequential")
+    assert (policy.sign_off_days, policy.evidence_days) == (1, 3650)
+    assert policy.conditions == ConditionRule(True, False, 365)
+    assert policy.waivers == WaiverRule(("administrator", "compliance"), 365)
+    assert policy.overrule_role == "approver"
+    assert policy.emergency == EmergencyRule(True, 72, ("approver",))
+    assert not policy.open_questions_block
+    assert (policy.smallest_group, policy.allow_excluded_missing) == (100_000, True)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("valid_days: {sign_offs: 3650}", "valid_days: {sign_offs: 3651}"),
+        ("valid_days: {evidence: 1}", "valid_days: {evidence: 0}"),
+        ("smallest_group: 1", "smallest_group: 0"),
+        ("smallest_group: 100000", "smallest_group: 100001"),
+        ("conditions: {allowed: true, longest_days: 1}", "conditions: {allowed: true, longest_days: 0}"),
+        ("waivers: {roles: [compliance], longest_days: 1}", "waivers: {roles: [compliance], longest_days: 366}"),
+        ("waivers: {roles: [compliance], longest_days: 365}", "waivers: {roles: [compliance], longest_days: 0}"),
+        (
+            "emergency: {allowed: true, longest_hours: 1, roles: [approver]}",
+            "emergency: {allowed: true, longest_hours: 0, roles: [approver]}",
+        ),
+        (
+            "conditions: {allowed: false, run_until_due: false, longest_days: 0}",
+            "conditions: {allowed: false, run_until_due: true}",
+        ),
+        ("emergency: {allowed: false}", "emergency: {allowed: false, roles: [approver]}"),
+        ("evidence: []", "evidence:"),
+        ("after: [a23456789012345678901234567890123456789x]", "after: [a23456789012345678901234567890123456789xy]"),
+        ("criteria: [{metric: a}]", "criteria: [{metric: ''}]"),
+        ("lineage: [training, test]", "lineage: [training, training]"),
+        ("waivers: {roles: [compliance], longest_days: 9}", "waivers: {longest_days: 9}"),
+    ],
+)
+def test_limits_are_exactly_where_they_are_said_to_be(good, bad):
+    assert parse_policy(f"{BARE}\n{good}\n").name == "Bare"
+    with pytest.raises(PolicyFault):
+        parse_policy(f"{BARE}\n{bad}\n")
+
+
+@pytest.mark.parametrize(
+    ("steps", "accepted"),
+    [
+        ("[{role: validator, count: 2}]", True),
+        ("[{role: validator, count: 20}]", True),
+        ("[{role: validator, count: 21}]", False),
+        ("[{role: validator, count: 2, of: 20}]", True),
+        ("[{role: validator, count: 2, of: 2}]", True),
+        ("[{role: validator, count: 2, of: 21}]", False),
+        ("[{role: validator}, {role: validator, independent: true}]", True),
+        ("[{role: validator}, {role: validator}]", False),
+        ("[{role: validator}]", False),
+        ("[" + ", ".join(["{role: validator, count: 2}"] * 31) + "]", False),
+    ],
+)
+def test_steps_that_are_accepted_and_refused(steps, accepted):
+    text = BARE.replace("[{role: validator}, {role: approver}]", steps)
+    if accepted:
+        assert parse_policy(text).sign_offs
+    else:
+        with pytest.raises(PolicyFault):
+            parse_policy(text)
+
+
+def test_version_has_an_upper_limit():
+    assert parse_policy(BARE.replace("version: 1", "version: 999999")).version == 999_999
+    with pytest.raises(PolicyFault):
+        parse_policy(BARE.replace("version: 1", "version: 1000000"))
+
+
+def test_fault_without_a_line_speaks_for_itself():
+    fault = PolicyFault("The policy is empty.")
+    assert (fault.message, fault.line, fault.key, fault.fault) == ("The policy is empty.", None, "", fault.message)
+    assert PolicyFault("it is twice.", key="order").message == "“order”: it is twice."
+
+
+def test_name_with_a_hidden_character_is_refused_at_its_line():
+    fault = fault_of(BARE.replace("policy: Bare", 'policy: "Ba\\u202Ere"'))
+    assert (fault.line, fault.key) == (1, "policy")
+    assert "U+202E" in fault.message
+
+
+def test_length_is_limited():
+    assert parse_policy(BARE + "\n#" + "x" * (LONGEST_TEXT - len(BARE) - 2)).name == "Bare"
+    with pytest.raises(PolicyFault, match="at most 20,000 characters"):
+        parse_policy(BARE + "\n#" + "x" * (LONGEST_TEXT - len(BARE) - 1))
+
+
+@pytest.mark.parametrize("depth", [6, 7])
+def test_depth_is_limited(depth):
+    text = f"{BARE}\nlineage: {'[' * (depth - 1)}{']' * (depth - 1)}"
+    match = "nested too deeply" if depth == 7 else "none of"
+    with pytest.raises(PolicyFault, match=match):
         parse_policy(text)
