@@ -18,7 +18,7 @@ from governance.merkle import MerkleError, leaf_hash, verify_inclusion
 from governance.models import AuditLogEntry
 from governance.notes import Checkpoint, NoteError, open_checkpoint
 from governance.receipts import receipt_for
-from governance.signer_files import read_vkey
+from governance.signer_files import read_trust, read_vkey
 
 HELD, BROKEN, OPEN = "held", "broken", "open"
 
@@ -54,8 +54,15 @@ class ProofReading:
 
 def verify_command(document: str, receipt: str) -> str:
     """What an auditor types to check a document against its receipt, far from this portal."""
-    key = read_vkey() or "KEY"
-    return f"python verifier.py receipt {quote(document)} {quote(receipt)} --key {quote(key)}"
+    return f"python verifier.py receipt {quote(document)} {quote(receipt)} {trust_words()}"
+
+
+def trust_words() -> str:
+    """Whom the verifier is to trust: the log's key, or the trust file where one key does not say it all."""
+    trust = read_trust()
+    if trust is not None and (len(trust.keys) > 1 or trust.quorum):
+        return "--trust log.trust.json"
+    return f"--key {quote(read_vkey() or 'KEY')}"
 
 
 def read_proof(entry: AuditLogEntry) -> ProofReading:
