@@ -11,25 +11,30 @@ from django.views.decorators.http import require_safe
 from governance import auditlog
 from governance.exceptions import InvalidInput, NotSealedYet
 from governance.exporting import export_log
-from governance.models import Project
-from governance.permissions import may
+from governance.models import Membership, Project
+from governance.permissions import RULES, may
 from governance.signer_files import read_vkey
 from portal.actors import actor_of
 from portal.exports import begun_size, send_export, send_verifier
 from portal.pages.guard import require
+from portal.pages.proofs import trust_words
 
 
 @require_safe
 def show_exports(request: HttpRequest) -> HttpResponse:
     """What there is to download for whoever asks, and how to check it."""
     actor = actor_of(request)
-    projects = [project for project in Project.objects.visible_to(actor.user) if may(actor, "export_log", project)]
+    may_export_all = may(actor, "export_log", None)
+    projects = Project.objects.visible_to(actor.user)
+    if not may_export_all:
+        held = Membership.objects.current().filter(user=actor.user, role__in=RULES["export_log"].roles)
+        projects = projects.filter(pk__in=held.values("project"))
     context = {
-        "may_export_all": may(actor, "export_log", None),
-        "projects": projects,
+        "may_export_all": may_export_all,
+        "projects": list(projects),
         "checkpoint": auditlog.latest_checkpoint(),
         "vkey": read_vkey(),
-        "verify_command": f"python verifier.py export countersign-log.tar --key {read_vkey() or 'KEY'}",
+        "verify_command": f"python verifier.py export countersign-log.tar {trust_words()}",
     }
     return render(request, "log/exports.html", context)
 
