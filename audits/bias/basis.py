@@ -97,7 +97,7 @@ class Basis:
         import numpy as np
 
         generator = np.random.default_rng(self.settings.random_state)
-        normal = generator.standard_normal((self.settings.draws, len(bounds)))
+        normal = generator.standard_normal((self.settings.draws, len(bounds)))[:, order_bounds(bounds)]
         if all(group.estimates[name].method == "student-log" for group in groups):
             with np.errstate(divide="ignore"):
                 centre = np.log([bound.value for bound in bounds])
@@ -140,6 +140,13 @@ class Basis:
     def _list_groups(self, groups: Sequence[Group]) -> str:
         shown = ", ".join(name_group(self.features, group.values) for group in groups[:3])
         return shown if len(groups) <= 3 else f"{shown} and {len(groups) - 3} more"
+
+
+def order_bounds(bounds: Sequence[Bounded]) -> NDArray[np.int64]:
+    """Return the rank of every value with its limits: what a group is called decides nothing that is drawn for it."""
+    import numpy as np
+
+    return np.argsort(np.array(sorted(range(len(bounds)), key=lambda place: bounds[place]), dtype=np.int64))
 
 
 def _join(reasons: Sequence[str | None]) -> str | None:

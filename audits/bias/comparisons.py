@@ -179,8 +179,9 @@ class Comparer:
             return None, None
         values = np.array([bound.value for bound in known])
         drawn = self._basis.draw_metric(name, groups, known)
-        top = max(known, key=lambda bound: (bound.value, bound.high))
-        bottom = min(known, key=lambda bound: (bound.value, bound.low))
+        # Of groups with the same value the one with the wider limits, whatever their order.
+        top = max(known, key=lambda bound: (bound.value, bound.high, -bound.low))
+        bottom = min(known, key=lambda bound: (bound.value, bound.low, -bound.high))
         difference = range_interval(values, drawn, self._settings.level)
         if len(groups) > 2:
             pair = subtract(top, bottom)

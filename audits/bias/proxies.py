@@ -94,6 +94,8 @@ def _check_feature(rows: ProxyRows, feature: str, spec: AuditSpec) -> dict[str, 
     found |= _judge(chance, label, weight, cluster, z)
     for place, entry in enumerate(found["by_class"]):
         entry |= {"group": names[place], "population": name_group([feature], [names[place]])}
+    found["by_class"].sort(key=lambda entry: entry["group"])
+    found["classes"] = sorted(names)
     found["features"] = _rank_columns(columns, label, weight, cluster, folds, spec)
     return found
 
@@ -170,7 +172,8 @@ def _judge(
     by_class, aucs, recalls = [], [], []
     for place in range(classes):
         mine = label == place
-        auc = bound_auc(chance[:, place], mine, weight, cluster, z)
+        # Of two classes either is told from the other equally well: rounding must not say otherwise.
+        auc = aucs[0] if classes == 2 and place else bound_auc(chance[:, place], mine, weight, cluster, z)
         size = count_worth(weight, cluster, mine)
         share = float(weight[mine & (said == place)].sum() / weight[mine].sum())
         recall = Bounded(share, *wilson(share * size, size, z)[:2])
@@ -188,7 +191,7 @@ def _judge(
         aucs.append(auc)
         recalls.append(Bounded(recall.value / classes, recall.low / classes, recall.high / classes))
     balanced = _add_all(recalls)
-    auc = aucs[1] if classes == 2 else _average(aucs)
+    auc = aucs[0] if classes == 2 else _average(aucs)
     share_of_class = np.bincount(label, weights=weight) / weight.sum()
     return {
         "auc": auc.value,

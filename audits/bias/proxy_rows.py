@@ -185,8 +185,31 @@ def read_proxy_rows(file: TableFile, spec: AuditSpec, *, maximum: int = MAXIMUM_
             f"SELECT * FROM (SELECT {columns} FROM {source}) "  # noqa: S608
             f"USING SAMPLE reservoir({maximum} ROWS) REPEATABLE ({spec.seed % 2**31})"
         ).fetchall()
-    rows.sort(key=lambda row: tuple((value is not None, str(value)) for value in row))
-    return _arrange(rows, keys, spec, available)
+    return _arrange(_sort_rows(rows, len(keys)), keys, spec, available)
+
+
+def _sort_rows(rows: Sequence[tuple[Any, ...]], keys: int) -> list[tuple[Any, ...]]:
+    """Return the rows in an order that depends neither on theirs in the file nor on the names of the groups.
+
+    First by what is declared beside the groups, then by groups: those with fewer rows first, of
+    equal ones that with the lower other values.
+    """
+    others = [tuple((value is not None, str(value)) for value in row[keys:]) for row in rows]
+    ranks = [rank_groups([row[place] for row in rows], others) for place in range(keys)]
+    order = sorted(
+        range(len(rows)),
+        key=lambda place: (others[place], tuple(rank[rows[place][key]] for key, rank in enumerate(ranks))),
+    )
+    return [rows[place] for place in order]
+
+
+def rank_groups(values: Sequence[Any], others: Sequence[Any]) -> dict[Any, int]:
+    """Return the rank of every group by its rows and what stands beside them, not by its name."""
+    beside: dict[Any, list[Any]] = {}
+    for value, other in zip(values, others, strict=True):
+        beside.setdefault(value, []).append(other)
+    keys = {value: (len(found), sorted(found), str(value)) for value, found in beside.items()}
+    return {value: place for place, value in enumerate(sorted(keys, key=lambda value: keys[value]))}
 
 
 def _as_text(key: Key) -> str:
@@ -205,7 +228,12 @@ def _arrange(rows: Sequence[tuple[Any, ...]], keys: Sequence[Key], spec: AuditSp
             is_matched = np.array(values, dtype=np.int64) == 1
             continue
         shown = [_show_bin(value, key.bins) for value in values] if key.bins is not None else list(values)
-        known = tuple(sorted({value for value in shown if value is not None}))
+        first: dict[str, int] = {}
+        for number, value in enumerate(shown):
+            if value is not None:
+                first.setdefault(value, number)
+        # In the order of the rows, which the names of the groups have no part in.
+        known = tuple(sorted(first, key=lambda value: first[value]))
         place = {value: number for number, value in enumerate(known)}
         groups[key.column] = np.array([-1 if v is None else place[v] for v in shown], dtype=np.int64)
         names[key.column] = known

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from audits.bias.clustering import count_clusters, has_only_single_rows
 from audits.bias.results import ClustersBehind
 from audits.bias.tallies import Settings
-from audits.counting.cells import Cells
+from audits.counting.cells import Cell, Cells
 from audits.resampled import draw_counts
 
 if TYPE_CHECKING:
@@ -22,6 +22,23 @@ if TYPE_CHECKING:
 
 BLOCK = 4_000_000
 """Clusters drawn at a time."""
+
+
+def order_cells(cells: Sequence[Cell]) -> NDArray[np.int64]:
+    """Return an order of the cells that does not depend on what the groups are called, only on what they hold."""
+    import numpy as np
+
+    held: dict[tuple[str, ...], list[tuple[float, ...]]] = {}
+    for cell in cells:
+        entry = (cell.label, cell.prediction, cell.count, cell.weight, cell.weight_squared)
+        held.setdefault(cell.group, []).append(entry)
+    keys = {group: sorted(entries) for group, entries in held.items()}
+    # Groups that hold the same keep the order of their names: which is which makes no difference.
+    rank = {group: place for place, group in enumerate(sorted(keys, key=lambda group: (keys[group], group)))}
+    places = sorted(
+        range(len(cells)), key=lambda place: (rank[cells[place].group], cells[place].label, cells[place].prediction)
+    )
+    return np.array(places, dtype=np.int64)
 
 
 class Resampler:
@@ -81,13 +98,16 @@ class Resampler:
 
         if self._has_clusters:
             return self._draw_clusters()
-        return draw_counts(
-            np.array([cell.weight for cell in self._cells.rows], dtype=np.float64),
-            np.array([cell.weight_squared for cell in self._cells.rows], dtype=np.float64),
+        order = order_cells(self._cells.rows)
+        cells = [self._cells.rows[place] for place in order]
+        drawn = draw_counts(
+            np.array([cell.weight for cell in cells], dtype=np.float64),
+            np.array([cell.weight_squared for cell in cells], dtype=np.float64),
             draws=self._settings.draws,
             random_state=self._settings.random_state,
             is_weighted=self._cells.weighted,
         )
+        return np.asarray(drawn[:, np.argsort(order)])
 
     def _draw_clusters(self) -> NDArray[np.float64]:
         """Return draws x cells, as sums over clusters drawn with replacement, a block at a time."""
@@ -102,6 +122,10 @@ class Resampler:
             shape=(number, len(self._cells.rows)),
         )
         generator = np.random.default_rng(self._settings.random_state)
+        # Clusters in an order of what they hold: their names and those of the groups change nothing.
+        place = np.empty(len(self._cells.rows))
+        place[order_cells(self._cells.rows)] = np.random.default_rng(0).random(len(self._cells.rows))
+        table = table[np.argsort(table @ place, kind="stable")]
         found = []
         size = max(1, BLOCK // number)
         for start in range(0, self._settings.draws, size):

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from audits.bias.basis import order_bounds
 from audits.bias.clustering import CLUSTERS_UNKNOWN, explain_few
 from audits.bias.loss_limits import Limits, LossMethod, turn
 from audits.bias.losses import name_loss, name_loss_difference, name_retained, name_worst
@@ -223,9 +224,11 @@ def _bound_spread(known: Sequence[Loss], method: LossMethod) -> tuple[float, flo
     generator = np.random.default_rng(method.spec.seed)
     values = np.array([bound.value for bound in bounds])
     deviation = np.array([(bound.high - bound.low) / 2 for bound in bounds]) / find_z(method.spec.level)
-    drawn = generator.normal(values, deviation, size=(method.spec.draws, len(bounds)))
+    normal = generator.standard_normal((method.spec.draws, len(bounds)))[:, order_bounds(bounds)]
+    drawn = values + deviation * normal
     found = range_interval(values, drawn, method.spec.level)
-    most, least = max(bounds, key=lambda bound: bound.value), min(bounds, key=lambda bound: bound.value)
+    most = max(bounds, key=lambda bound: (bound.value, bound.high, -bound.low))
+    least = min(bounds, key=lambda bound: (bound.value, bound.low, -bound.high))
     pair = subtract(most, least)
     return max(0.0, min(found.low, pair.low)), max(found.high, pair.high)
 

@@ -17,9 +17,10 @@ from audits.spec import MISSING_GROUP, AuditSpec, name_bins
 from audits.spec_columns import MAXIMUM_CLASSES
 from audits.tables.diagnose import iterate_rows, raise_at_first, raise_long_cell, read_number
 from audits.tables.frames import TableFile
-from audits.tables.limits import LARGEST_NUMBER, Limits, check_row_count
+from audits.tables.limits import LARGEST_NUMBER, LARGEST_VALUE, Limits, check_row_count
 
 SMALLEST_WEIGHT = 1 / LARGEST_NUMBER
+VALUES = (-LARGEST_VALUE, LARGEST_VALUE)
 UNMATCHED_REASON = "no row with sensitive values has the id"
 
 
@@ -149,6 +150,8 @@ def check_labels(
     if not places:
         return
     values = {part.keys[place] for part in found for place in places}
+    if not is_part:
+        _check_overlap(plan, found, places)
     shown = ", ".join(repr(value[:40]) for value in sorted(values)[:10])
     names = ", ".join(plan.keys[place].column for place in places)
     if spec.labels is not None:
@@ -167,6 +170,29 @@ def check_labels(
             "it stands in the file, or list both labels under labels",
             column=names,
         )
+
+
+def _check_overlap(plan: Plan, found: Sequence[Combination], places: Sequence[int]) -> None:
+    """Check that labels and predictions are written alike: 1 and 1.0 would never agree."""
+    if len(places) < 2:
+        return
+    truths, guesses = ({part.keys[place] for part in found} for place in places)
+    names = ", ".join(plan.keys[place].column for place in places)
+    for truth in sorted(truths - guesses):
+        for guess in sorted(guesses - truths):
+            if _read_label(truth) == _read_label(guess):
+                raise BadInput(
+                    f"the labels {truth[:40]!r} and {guess[:40]!r} are one written in two ways; write them alike",
+                    column=names,
+                )
+    if not truths & guesses and min(len(truths), len(guesses)) > 1:
+        raise BadInput("no true label occurs among the predictions, nor the other way round", column=names)
+
+
+def _read_label(text: str) -> float | str:
+    """Return a label as the number it writes, else as its word."""
+    number = read_number(text)
+    return text.strip().casefold() if number is None else number
 
 
 def _check_declared(
@@ -224,15 +250,17 @@ def _check_numbers(spec: AuditSpec, plan: Plan, found: Sequence[Combination], lo
             f"a weight must be 0 or a number from {SMALLEST_WEIGHT:g} to {LARGEST_NUMBER:g}; found",
             "predictions",
         )
-    low, high = spec.score_range or (-LARGEST_NUMBER, LARGEST_NUMBER)
+    low, high = spec.score_range or VALUES
     limit = "" if spec.score_range is None else f" from {low:g} to {high:g}"
     for name, role, title, lowest, highest in (
-        ("s", "y_score", f"a score must be a finite number{limit}", low, high),
-        ("t", "y_true", "a true value must be a finite number", -LARGEST_NUMBER, LARGEST_NUMBER),
-        ("p", "y_pred", "a predicted value must be a finite number", -LARGEST_NUMBER, LARGEST_NUMBER),
+        ("s", "y_score", f"a score must be a finite number{limit}", max(low, VALUES[0]), min(high, VALUES[1])),
+        ("t", "y_true", "a true value must be a finite number", *VALUES),
+        ("p", "y_pred", "a predicted value must be a finite number", *VALUES),
     ):
         if name in plan.numbers and any(_is_out(part.totals, name, lowest, highest) for part in found):
-            _raise_first_number(locator, spec.columns[role], lowest, highest, f"{title}; found")
+            is_large = not any(_is_out(part.totals, name, -LARGEST_NUMBER, LARGEST_NUMBER) for part in found)
+            bound = f" of at most {LARGEST_VALUE:g}" if is_large and not limit else ""
+            _raise_first_number(locator, spec.columns[role], lowest, highest, f"{title}{bound}; found")
 
 
 def _raise_first_number(locator: Locator, column: str, lowest: float, highest: float, message: str) -> NoReturn:

@@ -173,7 +173,7 @@ def find_leakage(table: Staged, training: Staged, spec: QualitySpec) -> Leakage:
     """Count the rows of the file whose digest over the declared columns is found in training.
 
     Without a declaration, rows are compared over every column both tables have, but the key.
-    Cells are compared as text: write numbers alike in both files.
+    Cells are compared as numbers where they write some, else as text.
 
     Raises
     ------
@@ -188,7 +188,8 @@ def find_leakage(table: Staged, training: Staged, spec: QualitySpec) -> Leakage:
             raise BadInput("is not in the training data; name columns both tables have", column=name)
     if not columns:
         raise BadInput("the table and the training data have no column in common", column="training.columns")
-    leaked, _ = _count_found(table, training, table.digest(columns), training.digest(columns))
+    digests = (staged.digest(columns, by_number=True) for staged in (table, training))
+    leaked, _ = _count_found(table, training, *digests)
     keyed = leaked_keys = None
     if spec.key and all(name in training.file.columns for name in spec.key):
         leaked_keys, keyed = _count_found(

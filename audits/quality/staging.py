@@ -35,6 +35,8 @@ ROOM = 1.5
 """A copy is made where this multiple of the file's size is free."""
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 LARGEST_NUMBER = "1e100"
+LARGEST_EXACT = 2**53
+"""Below this a double tells every whole number from the next."""
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 UNSIGNED = tuple(f"U{name}" for name in NUMBERS[:5])
 
@@ -139,13 +141,20 @@ class Staged:
         """Tell whether the file itself stores the column as numbers."""
         return self.source.is_number(column)
 
-    def digest(self, columns: tuple[str, ...]) -> str:
+    def digest(self, columns: tuple[str, ...], *, by_number: bool = False) -> str:
         """Return the SQL expression of 128 bits that stand for a row's cells in these columns.
 
         Every cell is written with its length in front, a missing one without, so that no two
-        different rows write the same text.
+        different rows write the same text. `by_number` takes cells that write the same number,
+        such as 1 and 1.0, for the same; of whole numbers beyond 2^53 the text counts.
         """
         texts = [self.text(name) for name in columns]
+        if by_number:
+            texts = [
+                f"CASE WHEN abs({self.number(name)}) < {LARGEST_EXACT} "
+                f"THEN CAST({self.number(name)} + 0.0 AS VARCHAR) ELSE {text} END"
+                for name, text in zip(columns, texts, strict=True)
+            ]
         parts = ", ".join(f"strlen({text}), ':', {text}" for text in texts)
         return f"md5_number(concat({parts}))"
 

@@ -95,6 +95,8 @@ def read_number(text: str | None) -> float | None:
         number = float(text or "")
     except ValueError:
         return None
+    if "_" in (text or ""):
+        return None
     return number if abs(number) <= LARGEST_NUMBER else None
 
 

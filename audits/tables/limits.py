@@ -9,6 +9,9 @@ from audits.errors import BadInput
 LARGEST_NUMBER = 1e100
 """Larger numbers are refused: their sums and squares would leave the range of a double."""
 
+LARGEST_VALUE = 1e35
+"""Larger scores, true values and predictions are refused: intervals of squared errors need their eighth powers."""
+
 
 @dataclass(frozen=True)
 class Limits:

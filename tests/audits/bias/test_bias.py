@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -267,3 +268,19 @@ def test_metrics_can_be_chosen(tmp_path: Path) -> None:
     found = run_bias_audit(path, {**SPEC, "metrics": ["tpr"]})
     assert set(found["spread"]) == {"tpr"}
     assert set(found["disparities"]) == {"equal_opportunity_difference", "equal_opportunity_ratio"}
+
+
+def test_the_names_of_groups_decide_no_limit() -> None:
+    """Renamed groups come in another order; what is drawn for them is what was drawn before."""
+    counts = {"a": (30, 12, 9, 60), "b": (22, 14, 12, 40), "c": (9, 4, 8, 22), "d": (9, 4, 8, 22)}
+    for weighted in (False, True):
+        found = []
+        for names in ("abcd", "zyxw", "dcab"):
+            cells = make_cells({name: counts[key] for key, name in zip("abcd", names, strict=True)})
+            rows = tuple(
+                replace(cell, weight=cell.weight * 1.5, weight_squared=cell.weight * 3.5) if weighted else cell
+                for cell in cells.rows
+            )
+            audit = bias_audit(replace(cells, rows=rows, weighted=weighted), draws=200)
+            found.append(audit.groupings[0].disparities)
+        assert found[0] == found[1] == found[2]

@@ -189,3 +189,22 @@ def test_sampling_is_the_same_for_the_same_seed(tmp_path: Path, seed: int) -> No
     first, second = (read(path, 50, seed=seed)[0] for _ in range(2))
     assert first.groups["sex"].tolist() == second.groups["sex"].tolist()
     assert first.weight.tolist() == [1.0] * 50
+
+
+def test_the_names_of_groups_decide_no_guess(tmp_path: Path) -> None:
+    path = make_rows(tmp_path)
+    first = check(path)
+    text = path.read_text("utf-8")
+    renamed = tmp_path / "renamed.csv"
+    renamed.write_text(text.replace(",f,", ",zz,").replace("\nf,", "\nzz,").replace(",f\n", ",zz\n"), "utf-8")
+    assert renamed.read_text("utf-8") != text
+    second = check(renamed)
+    for key in ("auc", "low", "high", "balanced_accuracy"):
+        assert first[key] == second[key]
+    assert [entry["strength"] for entry in first["features"]] == [entry["strength"] for entry in second["features"]]
+
+
+def test_both_groups_of_a_binary_feature_are_guessed_equally_well(tmp_path: Path) -> None:
+    found = check(make_rows(tmp_path))
+    assert len(found["by_class"]) == 2
+    assert len({entry["auc"] for entry in found["by_class"]}) == 1

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from audits.bias.audit import run_bias_audit
 from audits.counting.cells import Cells, LeftOut
 from audits.counting.reduction import reduce_to_cells
 from audits.errors import BadInput
 from audits.spec import check_spec
 from audits.tables.frames import Limits, read_predictions
-from tests.audits.samples import SPEC, reduce_text, write
+from tests.audits.samples import SPEC, reduce_file, reduce_text, write
 
 REGRESSION: dict[str, Any] = {
     "task": "regression",
@@ -283,3 +285,43 @@ def test_ids_are_compared_in_as_many_passes_as_it_takes(tmp_path: Path, monkeypa
 def test_a_table_separated_by_bars_is_read(tmp_path: Path) -> None:
     content = "group,y_true,y_pred\na,1,1\nb,0,1\n"
     assert reduce_text(tmp_path, content.replace(",", "|")) == reduce_text(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("task", "rows", "said"),
+    [
+        ("binary", ["a,1,1.0", "b,1,1.0"], "column 't, p': the labels '1' and '1.0' are one written in two ways"),
+        ("multiclass", ["a,0,0.0", "b,1,1.0", "b,1,2"], "the labels '0' and '0.0' are one written in two ways"),
+        ("multiclass", ["a,Yes,no", "b,no,YES"], "the labels 'Yes' and 'YES' are one written in two ways"),
+        ("multiclass", ["a,x,1", "b,y,2"], "no true label occurs among the predictions"),
+    ],
+)
+def test_labels_and_predictions_that_could_never_agree_are_refused(
+    tmp_path: Path, task: str, rows: list[str], said: str
+) -> None:
+    path = write(tmp_path / "t.csv", "\n".join(["g,t,p", *rows]) + "\n")
+    spec = {"task": task, "columns": {"y_true": "t", "y_pred": "p"}, "sensitive": ["g"]}
+    with pytest.raises(BadInput) as caught:
+        reduce_file(path, spec | ({"positive_label": "1"} if task == "binary" else {}))
+    assert said in str(caught.value)
+    # Codes that differ only by zeros are labels of their own where both columns have them.
+    codes = write(tmp_path / "c.csv", "g,t,p\na,01,1\nb,1,01\n")
+    assert reduce_file(codes, {**spec, "task": "multiclass"}).classes == ("01", "1")
+
+
+@pytest.mark.parametrize("value", ["1_000", "1e36", "-1e99"])
+def test_numbers_that_others_do_not_read_or_intervals_cannot_bear_are_refused(tmp_path: Path, value: str) -> None:
+    spec = {"task": "regression", "columns": {"y_true": "t", "y_pred": "p"}, "sensitive": ["g"]}
+    with pytest.raises(BadInput) as caught:
+        reduce_file(write(tmp_path / "t.csv", f"g,t,p\na,1,2\na,{value},2\n"), spec)
+    assert f"found '{value}'" in str(caught.value)
+    assert caught.value.row == 2
+
+
+def test_the_largest_numbers_still_give_a_result(tmp_path: Path) -> None:
+    lines = [f"{'ab'[row % 2]},{(row * 37 % 11 - 5) * 1.9e34},{(row * 17 % 7 - 3) * 1.9e34},1e100" for row in range(60)]
+    path = write(tmp_path / "t.csv", "\n".join(["g,t,p,w", *lines]) + "\n")
+    columns = {"y_true": "t", "y_pred": "p", "weight": "w"}
+    found = run_bias_audit(path, {"task": "regression", "columns": columns, "sensitive": ["g"]})
+    json.dumps(found, allow_nan=False)
+    assert found["overall"]["rmse"] > 1e34

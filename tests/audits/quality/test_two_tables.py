@@ -52,6 +52,13 @@ def test_nothing_in_common_is_undefined(tmp_path):
     assert value(result, "source_coverage") == 0
 
 
+def test_leakage_reads_numbers_as_numbers(tmp_path):
+    table = "a,b\n1,x\n2,y\n-0.0,z\n9007199254740993,w\n"
+    training = "a,b\n1.0,x\n2.5,y\n0,z\n9007199254740992,w\n"
+    result = profile_text(tmp_path, table, {"training": training}, training={"columns": ["a", "b"]})
+    assert value(result, "leakage") == 2 / 4
+
+
 def test_leakage_counts_rows_with_the_same_content(tmp_path):
     training = "town,age,id,more\nBern,30,7,x\nBern,30,8,x\nBasel,41,2,x\nGenf,,5,x\n"
     result = profile_text(tmp_path, TABLE, {"training": training}, key=["id"])
