@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max
+from django.utils import timezone
 
 from governance.attestations import statement_digest
 from governance.auditlog import database_now
@@ -43,9 +44,9 @@ class Revoker:
     def renew(self, origin: str, size: int, keys: Sequence[SigningKey]) -> RevocationList | None:
         """Sign a list when one is due, and return it. Raises ``BrokenEntry`` when a withdrawal was undone."""
         ends = _count_ends()
-        now = database_now()
-        if ends == self.ends and self.renew_at is not None and now < self.renew_at:
+        if ends == self.ends and self.renew_at is not None and timezone.now() < self.renew_at:
             return None
+        now = database_now()
         revoked = list_revoked(now)
         _check_nothing_is_missing(revoked, now)
         newest = RevocationList.objects.order_by("-pk").first()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,6 +49,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Any:
         moved += by
 
     monkeypatch.setattr(revocations, "database_now", lambda: timezone.now() + moved)
+    monkeypatch.setattr(revocations, "timezone", SimpleNamespace(now=lambda: timezone.now() + moved))
     return move
 
 
