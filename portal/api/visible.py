@@ -24,6 +24,7 @@ from governance.models import (
     RegisteredModel,
     Release,
     Requirement,
+    Remark,
     SignOff,
     User,
 )
@@ -49,6 +50,7 @@ PROJECT_OF: dict[type[Model], str | None] = {
     Release: "model__project",
     Requirement: "model__project",
     SignOff: "version__model__project",
+    Remark: "version__model__project",
     User: None,
 }
 

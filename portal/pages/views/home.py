@@ -21,6 +21,7 @@ from portal.actors import actor_of
 from portal.log_sentences import tell
 from portal.pages.log_health import read_log_health
 from portal.pages.waiting import list_waiting
+from portal.pages.waiting_discussion import list_discussion
 
 FIRST_SHOWN = 8
 RECENT = 8
@@ -30,7 +31,7 @@ LIVE = 8
 @require_safe
 def show_home(request: HttpRequest) -> HttpResponse:
     user = actor_of(request).user
-    waiting = list_waiting(user)
+    waiting = [*list_waiting(user), *list_discussion(user)]
     live = Release.objects.visible_to(user).live().select_related("version__model__project", "promoted_by")
     context = {
         "waiting": waiting[:FIRST_SHOWN],

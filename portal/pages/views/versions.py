@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET
 from governance import runner
 from governance.actions import catalog, lineage
 from governance.actors import Actor
+from governance.discussion import list_items
 from governance.dossier import collect
 from governance.gate import judge
 from governance.lifecycle import TRANSITIONS
@@ -32,6 +33,7 @@ from portal.pages.forms.models import DatasetUseForm, RegisterVersionForm
 from portal.pages.perform import no_store, perform
 from portal.pages.reading import Reading
 from portal.pages.results import draw_charts, present
+from portal.pages.threads import Thread, group_by_item, read_threads
 
 LOG_LENGTH = 100
 
@@ -57,6 +59,15 @@ class Page:
         """Whether history keeps this reader from signing. In solo mode there is nobody else."""
         dossier = self.reading.dossier
         return not dossier.solo_mode and not duties_are_separate(self.actor.user, dossier.contributor_person_keys)
+
+    @cached_property
+    def items(self) -> dict[str, str]:
+        """Everything in the dossier that can be spoken about."""
+        return list_items(self.reading.dossier, self.reading.decision)
+
+    @cached_property
+    def threads(self) -> list[Thread]:
+        return read_threads(self.version, self.items)
 
     @cached_property
     def capacities(self) -> list[Capacity]:
@@ -91,6 +102,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "is_contributor": page.is_contributor,
         "may_sign": page.may_sign,
         "live_releases": list(page.version.releases.live()),
+        "talk": group_by_item(page.threads),
         "tabs": build_tabs(page, tab),
         "tab_template": f"versions/_{tab.replace('-', '_') if tab in TABS else 'gate'}.html",
         "tab_label": label,
@@ -156,6 +168,10 @@ def show_sign_offs(page: Page) -> dict[str, Any]:
     }
 
 
+def show_discussion(page: Page) -> dict[str, Any]:
+    return {"threads": page.threads}
+
+
 def show_reports(page: Page) -> dict[str, Any]:
     reports = list(page.version.reports.select_related("requested_by"))
     return {"reports": reports, "is_making_a_report": any(not report.is_finished for report in reports)}
@@ -175,6 +191,7 @@ TABS: dict[str, tuple[Any, Callable[[Page], dict[str, Any]]]] = {
     "quality": (gettext_lazy("Quality"), show_quality),
     "lineage": (gettext_lazy("Lineage"), show_lineage),
     "sign-offs": (gettext_lazy("Sign-offs"), show_sign_offs),
+    "discussion": (gettext_lazy("Discussion"), show_discussion),
     "reports": (gettext_lazy("Reports"), show_reports),
     "log": (gettext_lazy("Log"), show_log),
 }
@@ -192,6 +209,7 @@ def build_tabs(page: Page, current: str) -> list[dict[str, Any]]:
         "explanations": kinds.count(EvaluationKind.EXPLANATION),
         "quality": kinds.count(EvaluationKind.DATA_QUALITY) + kinds.count(EvaluationKind.REPRODUCTION),
         "sign-offs": len(dossier.sign_offs),
+        "discussion": len(page.threads),
     }
     address = reverse("pages:version", args=[page.version.pk])
     return [

@@ -10,7 +10,7 @@ from django.db import transaction
 from pytest_django import Settings
 
 from governance import auditlog, store
-from governance.actions import discussion, emergency, evaluations, promotion, reports, submission
+from governance.actions import discussion, emergency, evaluations, people, promotion, reports, submission
 from governance.dossier import collect
 from governance.models import (
     ComplianceReport,
@@ -75,7 +75,7 @@ class Scene:
             spare_policy=self.spare_policy.pk,
             emergency=self.emergency.pk,
             follow_up=self.follow_up.pk,
-            question=Remark.objects.open_questions().earliest("pk").pk,
+            question=Remark.objects.filter(is_question=True).earliest("pk").pk,
             membership=Membership.objects.filter(project=self.project, role=Role.VALIDATOR).earliest("pk").pk,
             user=User.objects.get(username="aoife").pk,
             entry=self.release.log_index,
