@@ -13,6 +13,7 @@ from governance.models import (
     ComplianceReport,
     Dataset,
     DatasetVersion,
+    Delegation,
     EmergencyRequest,
     Evaluation,
     Evidence,
@@ -23,8 +24,8 @@ from governance.models import (
     PromotionPolicy,
     RegisteredModel,
     Release,
-    Requirement,
     Remark,
+    Requirement,
     SignOff,
     User,
 )
@@ -37,6 +38,7 @@ PROJECT_OF: dict[type[Model], str | None] = {
     AuditLogEntry: "project",
     ComplianceReport: "version__model__project",
     Dataset: "project",
+    Delegation: "project",
     DatasetVersion: "dataset__project",
     EmergencyRequest: "version__model__project",
     Evaluation: "version__model__project",
@@ -48,9 +50,9 @@ PROJECT_OF: dict[type[Model], str | None] = {
     PromotionPolicy: "project",
     RegisteredModel: "project",
     Release: "model__project",
+    Remark: "version__model__project",
     Requirement: "model__project",
     SignOff: "version__model__project",
-    Remark: "version__model__project",
     User: None,
 }
 

@@ -10,6 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from governance.actions.signoff import MOST_CONDITIONS
 from governance.findings import Area, FindingStatus
 from governance.lifecycle import State
 from governance.models import (
@@ -17,12 +18,13 @@ from governance.models import (
     Authentication,
     ComplianceReport,
     Decision,
+    Delegation,
     ReleaseKind,
     ReportKind,
     Role,
     WorkStatus,
 )
-from portal.api.fields import FreeObject, Instant, Strict, Text
+from portal.api.fields import FreeObject, Instant, Reference, Strict, Text
 from portal.api.proofs import Signed
 from portal.api.serializers.catalog import ModelName, VersionName
 from portal.api.serializers.evidence import FileShape
@@ -39,6 +41,16 @@ class Base64(serializers.Field[Any, Any, Any, Any]):
         return base64.b64encode(bytes(value)).decode("ascii")
 
 
+class DossierCondition(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    text = serializers.CharField()
+    owner = serializers.CharField()
+    due_at = serializers.DateTimeField()
+    fulfilled_at = serializers.DateTimeField(allow_null=True)
+    fulfilled_by = serializers.CharField()
+    fulfilled_how = serializers.CharField()
+
+
 class DossierSignOff(serializers.Serializer[Any]):
     """A sign-off as the dossier reads it: is it about the present digest, and if not, what changed?"""
 
@@ -52,7 +64,12 @@ class DossierSignOff(serializers.Serializer[Any]):
     dossier_digest = serializers.CharField()
     log_index = serializers.IntegerField(allow_null=True)
     is_current = serializers.BooleanField()
-    changed = serializers.ListField(child=serializers.CharField())
+    changed = serializers.ListField(child=serializers.CharField(), help_text="What makes it stale, item by item.")
+    authentication = serializers.ChoiceField(choices=Authentication.choices)
+    delegator = serializers.CharField(help_text="For whom it was signed, if not for oneself.")
+    objection = serializers.CharField(help_text="Why it gives no weight, whatever it says.")
+    overruled = serializers.CharField(help_text="By whom and why a refusal was set aside.")
+    conditions = DossierCondition(many=True)
 
 
 class DossierShape(serializers.Serializer[Any]):
@@ -62,6 +79,7 @@ class DossierShape(serializers.Serializer[Any]):
     digest = serializers.CharField(help_text="Of the canonical document: what a sign-off names.")
     document = FreeObject()
     sign_offs = DossierSignOff(many=True)
+    solo_mode = serializers.BooleanField(help_text="Whether duties are not separated in the project.")
 
 
 class FindingShape(serializers.Serializer[Any]):
@@ -89,6 +107,24 @@ class GateShape(serializers.Serializer[Any]):
     findings = FindingShape(many=True)
 
 
+class ConditionShape(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    text = serializers.CharField()
+    owner = Person()
+    due_at = serializers.DateTimeField()
+    fulfilled_by = Person(allow_null=True)
+    fulfilled_at = serializers.DateTimeField(allow_null=True)
+    fulfilled_how = serializers.CharField()
+
+
+class OverruleShape(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=Role.choices)
+    reason = serializers.CharField()
+    overruled_by = Person()
+    overruled_at = serializers.DateTimeField()
+    log_index = serializers.IntegerField(allow_null=True)
+
+
 class SignOffShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     version = serializers.IntegerField(source="version_id")
@@ -103,7 +139,16 @@ class SignOffShape(serializers.Serializer[Any]):
     authentication = serializers.ChoiceField(
         choices=Authentication.choices, help_text="How the signer proved who they are."
     )
+    signed_for = Person(source="delegation.from_user", default=None, allow_null=True, help_text="Whose right was used.")
+    conditions = ConditionShape(many=True, source="conditions.all")
+    overrule = OverruleShape(default=None, allow_null=True)
     log_index = serializers.IntegerField(allow_null=True)
+
+
+class GiveCondition(Strict):
+    text = Text()
+    owner = Text(help_text="The login of somebody who holds a role in the project.")
+    due_at = Instant()
 
 
 @extend_schema_serializer(
@@ -127,6 +172,33 @@ class GiveSignOff(Signed):
     meaning = Text()
     reason = Text(required=False, default="")
     dossier_digest = Text(help_text="The digest of the dossier you read.")
+    conditions = GiveCondition(many=True, required=False, default=list, max_length=MOST_CONDITIONS)
+    delegation = Reference(Delegation.objects.all(), noun="delegation", required=False, allow_null=True, default=None)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A settled dispute",
+            {"role": "administrator", "reason": "Answered in the board.", "password": "seven quiet rivers"},
+            request_only=True,
+        )
+    ]
+)
+class OverruleRefusal(Signed):
+    role = serializers.ChoiceField(choices=Role.choices, help_text="The one that the policy names.")
+    reason = Text()
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Seen", {"how": "The clinic has agreed in writing.", "password": "seven quiet rivers"}, request_only=True
+        )
+    ]
+)
+class FulfilCondition(Signed):
+    how = Text(help_text="What shows it.")
 
 
 class WaiverShape(serializers.Serializer[Any]):

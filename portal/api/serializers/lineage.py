@@ -77,6 +77,9 @@ class DatasetVersionShape(serializers.Serializer[Any]):
     derived_from = DerivationShape(many=True, source="derivations.all")
     created_by = Person()
     created_at = serializers.DateTimeField()
+    recalled_at = serializers.DateTimeField(allow_null=True, help_text="Since when it must not be relied on.")
+    recalled_by = Person(allow_null=True)
+    recall_reason = serializers.CharField()
 
 
 class DerivedFrom(Strict):

@@ -59,6 +59,8 @@ class ProjectShape(ProjectName):
     slug = serializers.CharField()
     description = serializers.CharField()
     created_at = serializers.DateTimeField()
+    solo_since = serializers.DateTimeField(allow_null=True, help_text="Since when duties are not separated here.")
+    solo_reason = serializers.CharField()
 
 
 @extend_schema_serializer(
@@ -76,7 +78,10 @@ class MembershipShape(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
     granted_by = Person()
     granted_at = serializers.DateTimeField()
+    confirmed_by = Person(allow_null=True, help_text="The second administrator who stands for the role.")
+    confirmed_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
+    ended_for_cause = serializers.BooleanField()
 
 
 @extend_schema_serializer(

@@ -19,15 +19,16 @@ from portal.api.serializers.lineage import (
     RegisterDataset,
     RegisterDatasetVersion,
 )
+from portal.api.serializers.people import Reason
 from portal.api.views.versions import VERSIONS
 
 DATASETS = Dataset.objects.select_related("project")
-DATASET_VERSIONS = DatasetVersion.objects.select_related("dataset__project", "created_by").prefetch_related(
-    "derivations"
-)
-USES = DatasetUse.objects.select_related("dataset_version__dataset", "dataset_version__created_by").prefetch_related(
-    "dataset_version__derivations"
-)
+DATASET_VERSIONS = DatasetVersion.objects.select_related(
+    "dataset__project", "created_by", "recalled_by"
+).prefetch_related("derivations")
+USES = DatasetUse.objects.select_related(
+    "dataset_version__dataset", "dataset_version__created_by", "dataset_version__recalled_by"
+).prefetch_related("dataset_version__derivations")
 
 
 class DatasetsView(ApiView):
@@ -86,6 +87,17 @@ class DatasetVersionsView(ApiView):
 class DatasetVersionView(ApiView):
     @extend_schema(operation_id="getDatasetVersion", responses=DatasetVersionShape, tags=["datasets"])
     def get(self, request: Request, pk: int) -> Response:
+        return self.answer(DatasetVersionShape, self.find(DATASET_VERSIONS, pk=pk))
+
+
+class RecallView(ApiView):
+    @extend_schema(
+        operation_id="recallDatasetVersion", request=Reason, responses=DatasetVersionShape, tags=["datasets"]
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Say that data must not be relied on any more. Approvals of every model that uses it are taken back."""
+        found = self.find(DATASET_VERSIONS, pk=pk)
+        lineage.recall_dataset_version(found, **self.read(Reason), actor=self.actor)
         return self.answer(DatasetVersionShape, self.find(DATASET_VERSIONS, pk=pk))
 
 

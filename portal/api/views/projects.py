@@ -24,7 +24,7 @@ from portal.api.serializers.people import (
     WriteTemplate,
 )
 
-MEMBERSHIPS = Membership.objects.select_related("project", "user", "granted_by")
+MEMBERSHIPS = Membership.objects.select_related("project", "user", "granted_by", "confirmed_by")
 
 
 class ProjectsView(ApiView):

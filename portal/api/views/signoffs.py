@@ -20,9 +20,12 @@ from portal.api.serializers.judgement import (
     WaiverShape,
 )
 from portal.api.views.releases import RELEASES
+from portal.api.views.rights import find_member
 from portal.api.views.versions import VERSIONS
 
-SIGN_OFFS = SignOff.objects.select_related("signer")
+SIGN_OFFS = SignOff.objects.select_related(
+    "signer", "delegation__from_user", "overrule__overruled_by"
+).prefetch_related("conditions__owner", "conditions__fulfilled_by")
 WAIVERS = Waiver.objects.select_related("granted_by")
 
 
@@ -46,8 +49,10 @@ class SignOffsView(ApiView):
         version = self.find(VERSIONS, pk=pk)
         given = self.read(GiveSignOff)
         refuse_locked_out(request)
+        for condition in given["conditions"]:
+            condition["owner"] = find_member(version.model.project, condition["owner"], field="conditions")
         signed = signoff.sign_off(version, **given, actor=self.actor)
-        return self.answer(SignOffShape, signed, status=201)
+        return self.answer(SignOffShape, self.find(SIGN_OFFS, pk=signed.pk), status=201)
 
 
 class WaiversView(ApiView):

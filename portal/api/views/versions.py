@@ -15,8 +15,7 @@ from governance.lifecycle import State
 from governance.models import ModelVersion
 from portal.api import filters
 from portal.api.base import ApiView
-from portal.api.fields import Nothing
-from portal.api.serializers.catalog import RegisterVersion, VersionShape
+from portal.api.serializers.catalog import RegisterVersion, SubmitVersion, VersionShape
 from portal.api.serializers.judgement import DossierShape, GateShape
 from portal.api.serializers.people import Reason
 from portal.api.views.models import MODELS
@@ -71,12 +70,11 @@ class VersionView(ApiView):
 
 
 class SubmitVersionView(ApiView):
-    @extend_schema(operation_id="submitVersion", request=Nothing, responses=VersionShape, tags=["model versions"])
+    @extend_schema(operation_id="submitVersion", request=SubmitVersion, responses=VersionShape, tags=["model versions"])
     def post(self, request: Request, pk: int) -> Response:
-        """Put the version before its reviewers. Needs a proof of concept with a recorded go."""
+        """Put the version before its reviewers, for one environment. The policy in force there is bound to it."""
         version = self.find(VERSIONS, pk=pk)
-        self.read(Nothing)
-        submission.submit_version(version, actor=self.actor)
+        submission.submit_version(version, **self.read(SubmitVersion), actor=self.actor)
         return answer_version(self, pk)
 
 

@@ -77,6 +77,7 @@ class Scene:
             follow_up=self.follow_up.pk,
             question=Remark.objects.filter(is_question=True).earliest("pk").pk,
             membership=Membership.objects.filter(project=self.project, role=Role.VALIDATOR).earliest("pk").pk,
+            spare_membership=Membership.objects.filter(project=self.project, role=Role.AUDITOR).latest("pk").pk,
             user=User.objects.get(username="aoife").pk,
             entry=self.release.log_index,
         )
@@ -114,7 +115,8 @@ def scene(
         draft, kind="bias_audit", evidence=table, spec=cast.PREDICTIONS_SPEC, actor=cast.acting(developer)
     )
     discussion.write_remark(draft, text="Why?", is_question=True, actor=cast.acting(auditor))
-    by = User.objects.get(username="carla")
+    by, root = User.objects.get(username="carla"), User.objects.get(username="root")
+    people.grant_role(model_with_go.project, user=by, role=Role.AUDITOR, actor=cast.acting(root))
     proposals = [propose(model_with_go.project, by=by, tier=tier) for tier in ("medium", "low")]
     burning = cast.register_version(model_with_go, developer)
     submission.submit_version(burning, actor=cast.acting(developer))

@@ -300,7 +300,45 @@ ROUTES = [
     Route("api-schema", "GET", "schema/", stranger=200),
     Route("api-documentation", "GET", "docs/", stranger=200),
     Route("api-nowhere", "GET", "nowhere", status=404),
+    Route("api-delegations", "GET", "projects/{project}/delegations"),
+    Route(
+        "api-delegations",
+        "POST",
+        "projects/{project}/delegations",
+        "approver",
+        {
+            "to_user": "aoife",
+            "role": "approver",
+            "starts_at": NOW,
+            "ends_at": "{next_week}",
+            "reason": "On leave.",
+            "password": PASSWORD,
+        },
+        400,  # seven days from now are more than ninety from then; test_rights.py
+    ),
+    # What these need is made in test_rights.py.
+    Route("api-delegation-end", "POST", "delegations/0/end", body={}, status=404),
+    Route("api-overrule", "POST", "sign-offs/0/overrule", "administrator", {}, 404),
+    Route("api-condition-fulfil", "POST", "conditions/0/fulfil", "validator", {}, 404),
+    Route(
+        "api-membership-confirm", "POST", "memberships/{membership}/confirm", "administrator", {"password": PASSWORD}
+    ),
     # Last, because they take away what others above need.
+    Route(
+        "api-dataset-version-recall",
+        "POST",
+        "dataset-versions/{dataset_version}/recall",
+        "compliance",
+        {"reason": "The wrong clinic."},
+    ),
+    Route(
+        "api-solo-mode",
+        "PUT",
+        "projects/{project}/solo-mode",
+        "organisation_administrator",
+        {"on": True, "reason": "We are two.", "password": PASSWORD},
+    ),
     Route("api-membership", "DELETE", "memberships/{membership}", "administrator", status=204),
+    Route("api-membership-end", "POST", "memberships/{spare_membership}/end", "administrator", {}),
     Route("api-user-close", "POST", "users/{user}/close", "organisation_administrator", {"reason": "Left."}),
 ]

@@ -108,7 +108,7 @@ def test_the_invisible_and_the_missing_answer_the_same(scene: Scene, token: ApiT
     absent = {"project": 0, "model": 0, "version": 0, "requirement": 0, "dataset": 0, "evidence": 0, "token": 0}
     absent |= dict.fromkeys(("draft", "ready", "release", "report", "dataset_version", "evaluation", "waiting"), 0)
     absent |= dict.fromkeys(("policy", "spare_policy", "emergency", "follow_up", "question"), 0)
-    absent |= dict.fromkeys(("membership", "user", "entry"), 999_999_999)
+    absent |= dict.fromkeys(("membership", "spare_membership", "user", "entry"), 999_999_999)
     for route in ROUTES:
         if route.stranger != 404 or route.name == "api-nowhere":
             continue

@@ -163,9 +163,7 @@ def test_every_page_of_a_project_in_solo_mode_says_so(ready_version, organisatio
         **dict.fromkeys(OF_REQUIREMENT, ready_version.model.requirements.first().pk),
         **dict.fromkeys(OF_VERSION, ready_version.pk),
         **dict.fromkeys(OF_EVIDENCE - {"evidence-file"}, ready_version.evidence.first().pk),
-        **dict.fromkeys(
-            OF_EVALUATION - {"evaluation-progress", "evaluation-cancel"}, ready_version.evaluations.first().pk
-        ),
+        "evaluation": ready_version.evaluations.first().pk,
         "overrule": signed.pk,
     }
     dataset = ready_version.dataset_uses.first().dataset_version
