@@ -142,7 +142,7 @@ def collect(version: ModelVersion) -> Dossier:
     )
     signed = signing.read_sign_offs(version, digest=unsigned.digest, document=unsigned.document)
     unrecorded = records.find_unrecorded(version, evidence, evaluations, waivers)
-    unrecorded += records.find_lost_sign_offs(version, (item.log_index for item in signed))
+    unrecorded += records.find_lost_sign_offs(version, (item.log_index for item in signed if item.is_recorded))
     # replace() would drop the cached document and compute it again; the digest covers neither of these.
     object.__setattr__(unsigned, "sign_offs", signed)
     object.__setattr__(unsigned, "unrecorded", unrecorded)
