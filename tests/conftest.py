@@ -152,6 +152,12 @@ def auditor(project: Project, organisation_administrator: User) -> User:
 
 
 @pytest.fixture
+def second_administrator(project: Project, organisation_administrator: User) -> User:
+    """One who has not decided on the proof of concept, so that they contributed to nothing."""
+    return cast.make_member("ingrid", "Ingrid Falk", project, Role.ADMINISTRATOR, by=organisation_administrator)
+
+
+@pytest.fixture
 def stranger(organisation_administrator: User) -> User:
     """Somebody with every role, in another project."""
     other = people.create_project(name="Elsewhere", actor=cast.acting(organisation_administrator))

@@ -19,6 +19,7 @@ from governance import actions, one_time_codes, passkeys
 from governance.actions import (
     authentication,
     catalog,
+    delegations,
     discussion,
     evaluations,
     evidence,
@@ -366,6 +367,65 @@ def _(stage):
         version, role="validator", decision="approve", meaning="Read.", dossier_digest=digest, password=cast.PASSWORD,
         actor=actor,
     )  # fmt: skip
+
+
+@scenario("overrule_refusal", "second_administrator", "sign_off.overruled")
+def _(stage):
+    """A second administrator, for the first one decided on the proof of concept and contributed by that."""
+    assert stage.second_administrator
+    refused = cast.sign(stage.ready_version, stage.validator, "validator", "request_changes")
+    return lambda actor: signoff.overrule_refusal(
+        refused, role="administrator", reason="Answered.", password=cast.PASSWORD, actor=actor
+    )
+
+
+@scenario("fulfil_condition", "validator", "condition.fulfilled")
+def _(stage):
+    due_at = datetime.now(UTC) + timedelta(days=5)
+    conditions = [{"text": "Watch it.", "owner": stage.developer, "due_at": due_at}]
+    signed = cast.sign(stage.ready_version, stage.validator, "validator", "approve_conditions", conditions=conditions)
+    condition = signed.conditions.get()
+    return lambda actor: signoff.fulfil_condition(condition, how="Watched.", password=cast.PASSWORD, actor=actor)
+
+
+@scenario("delegate", "validator", "delegation.given")
+def _(stage):
+    project, to_user = stage.project, stage.auditor
+    return lambda actor: lend(project, to_user, actor)
+
+
+@scenario("end_delegation", "validator", "delegation.ended")
+def _(stage):
+    delegation = lend(stage.project, stage.auditor, cast.acting(stage.validator))
+    return lambda actor: delegations.end_delegation(delegation, actor=actor)
+
+
+def lend(project, to_user, actor):
+    now = datetime.now(UTC)
+    return delegations.delegate(
+        project, to_user=to_user, role="validator", starts_at=now, ends_at=now + timedelta(days=7),
+        reason="On leave.", password=cast.PASSWORD, actor=actor,
+    )  # fmt: skip
+
+
+@scenario("confirm_role", "administrator", "membership.confirmed")
+def _(stage):
+    membership = Membership.objects.get(user=stage.validator)
+    return lambda actor: delegations.confirm_role(membership, password=cast.PASSWORD, actor=actor)
+
+
+@scenario("set_solo_mode", "organisation_administrator", "project.solo_mode_switched")
+def _(stage):
+    project = stage.project
+    return lambda actor: delegations.set_solo_mode(
+        project, on=True, reason="We are two.", password=cast.PASSWORD, actor=actor
+    )
+
+
+@scenario("recall_dataset_version", "compliance", "dataset_version.recalled")
+def _(stage):
+    data = stage.version.dataset_uses.get(role="training").dataset_version
+    return lambda actor: lineage.recall_dataset_version(data, reason="The wrong clinic.", actor=actor)
 
 
 @scenario("grant_waiver", "compliance", "waiver.granted")
