@@ -122,7 +122,7 @@ def fold_difference(interval: Interval) -> Interval:
     """Return limits of |d| from limits of the signed difference d."""
     low, high, method = interval
     if low <= 0 <= high:
-        return Interval(0.0, max(-low, high), method)
+        return Interval(0.0, max(abs(low), high), method)
     return Interval(min(abs(low), abs(high)), max(abs(low), abs(high)), method)
 
 

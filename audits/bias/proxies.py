@@ -169,7 +169,8 @@ def _judge(
 
     classes = chance.shape[1]
     said = chance.argmax(axis=1)
-    by_class, aucs, recalls = [], [], []
+    aucs: list[Bounded] = []
+    by_class, recalls = [], []
     for place in range(classes):
         mine = label == place
         # Of two classes either is told from the other equally well: rounding must not say otherwise.

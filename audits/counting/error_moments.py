@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 FORMAT = "countersign/error-moments/1"
 ADDED = ("weight", "weight_squared", "e1", "e2", "e4", "a1")
 CENTRED = ("u2", "u3", "u4", "v2", "eu1", "eu2")
-COLUMNS = ("count", *ADDED, "mean_true", "mean_pred", *CENTRED, "max_abs", "min_true", "max_true")
+RESTS = ("rest_true", "rest_pred")
+COLUMNS = ("count", *ADDED, "mean_true", "mean_pred", *CENTRED, "max_abs", "min_true", "max_true", *RESTS)
 
 
 def _write_aggregates() -> dict[str, str]:
@@ -73,7 +74,9 @@ class ErrorMoments:
     With t the truth, p the prediction, e = p - t, u = t - mean(t), v = p - mean(p) and w the
     weight: e1, e2, e4 = sums of w e, w e^2, w e^4; a1 = sum of w |e|; u2, u3, u4, v2 = sums of
     w u^2, w u^3, w u^4, w v^2; eu1, eu2 = sums of w e^2 u, w e^2 u^2. `max_abs`, `min_true` and
-    `max_true` are over all rows, whatever their weight.
+    `max_true` are over all rows, whatever their weight. `rest_true` and `rest_pred` are the digits
+    of the means that a double has no room for: they count where values lie far from 0 and close
+    to each other.
     """
 
     groups: tuple[tuple[str, ...], ...]
@@ -103,7 +106,8 @@ class ErrorMoments:
         whole = np.where(given["weight"] > 0, given["weight"], 1.0)
         mean_true, mean_pred = given["u1"] / whole, given["v1"] / whole
         kept = {name: given[name] for name in ("count", *ADDED, "max_abs", "min_true", "max_true")}
-        kept |= {"mean_true": shift + mean_true, "mean_pred": shift + mean_pred}
+        for name, part in (("true", mean_true), ("pred", mean_pred)):
+            kept[f"mean_{name}"], kept[f"rest_{name}"] = _add_exactly(shift, part)
         kept |= _move(given, -mean_true, -mean_pred)
         return _gather(groups, kept)
 
@@ -127,7 +131,7 @@ class ErrorMoments:
             "a1": w * np.abs(e),
             "mean_true": t,
             "mean_pred": p,
-            **dict.fromkeys(CENTRED, zero),
+            **dict.fromkeys((*CENTRED, *RESTS), zero),
             "max_abs": np.abs(e),
             "min_true": t,
             "max_true": t,
@@ -179,10 +183,14 @@ class ErrorMoments:
 
         if not isinstance(document, Mapping) or document.get("format") != FORMAT:
             raise BadInput(f"not an error moments document: format must be {FORMAT!r}", column="format")
+        former = len(COLUMNS) - len(RESTS)
         try:
             rows = [(tuple(map(str, row[0])), [float(value) for value in row[1:]]) for row in document["groups"]]
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise BadInput(f"the error moments document is damaged: {error}") from None
+        rows = [
+            (name, [*numbers, *[0.0] * len(RESTS)] if len(numbers) == former else numbers) for name, numbers in rows
+        ]
         if any(len(numbers) != len(COLUMNS) or not all(map(math.isfinite, numbers)) for _, numbers in rows):
             raise BadInput(f"the error moments document is damaged: a group needs {len(COLUMNS)} finite numbers")
         table = np.array([numbers for _, numbers in rows], dtype=np.float64).reshape(len(rows), len(COLUMNS))
@@ -209,6 +217,13 @@ def _move(sums: Mapping[str, Any], by_true: Any, by_pred: Any) -> dict[str, Any]
     }
 
 
+def _add_exactly(first: Any, second: Any) -> tuple[Any, Any]:
+    """Return a sum and what its rounding lost (Knuth's two-sum); numbers or arrays."""
+    total = first + second
+    part = total - first
+    return total, (first - (total - part)) + (second - part)
+
+
 def _gather(names: Sequence[tuple[str, ...]], columns: Mapping[str, NDArray[Any]]) -> ErrorMoments:
     """Add up the entries of each name, about the mean of the name's entries."""
     import numpy as np
@@ -223,12 +238,13 @@ def _gather(names: Sequence[tuple[str, ...]], columns: Mapping[str, NDArray[Any]
     found: dict[str, NDArray[Any]] = {name: add(columns[name]) for name in ("count", *ADDED)}
     whole = np.where(found["weight"] > 0, found["weight"], 1.0)
     moved = {}
-    for mean in ("mean_true", "mean_pred"):
+    for mean, rest in (("mean_true", "rest_true"), ("mean_pred", "rest_pred")):
         # Weighted differences from the first row's mean: equal means stay exactly equal.
         first = np.zeros(len(kept))
         first[code[::-1]] = columns[mean][::-1]
-        found[mean] = first + add(columns["weight"] * (columns[mean] - first[code])) / whole
-        moved[mean] = columns[mean] - found[mean][code]
+        away = add(columns["weight"] * (columns[mean] - first[code] + columns[rest])) / whole
+        found[mean], found[rest] = _add_exactly(first, away)
+        moved[mean] = (columns[mean] - found[mean][code]) + (columns[rest] - found[rest][code])
     zero = np.zeros(len(code))
     centred = _move({**columns, "u1": zero, "v1": zero}, moved["mean_true"], moved["mean_pred"])
     found |= {name: add(values) for name, values in centred.items()}

@@ -110,6 +110,8 @@ class ScoreCounts:
         import numpy as np
 
         group, label, score, count, weight, squared = columns
+        # Negative zero is zero: the two are one score, and are written alike.
+        score = np.asarray(score) + 0.0
         order = _order_rows(np.asarray(score), np.asarray(group), np.asarray(label))
         keys = [np.asarray(column)[order] for column in (score, group, label)]
         change = np.zeros(len(order), dtype=bool)

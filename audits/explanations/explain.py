@@ -222,7 +222,7 @@ def _choose_sample(attributions: Attributions, importance: Sequence[Importance],
     place = {name: number for number, name in enumerate(attributions.features)}
     return {
         "ids": [attributions.ids[row] for row in rows],
-        "shap": {name: attributions.shap[rows, place[name]].tolist() for name in features},
+        "shap": {name: (attributions.shap[rows, place[name]] + 0.0).tolist() for name in features},
         "values": {
             name: [None if math.isnan(value) else value for value in found[rows].tolist()]
             for name in features

@@ -218,3 +218,8 @@ def test_coverage_lies_between_93_and_97_percent(world: World) -> None:
             assert share >= LOWEST - 0.015, (size, name)
             if not world.conservative or not name.startswith(world.conservative):
                 assert share <= HIGHEST + 0.015, (size, name)
+
+
+def test_no_limit_is_a_negative_zero() -> None:
+    for low, high in ((0.0, -0.0), (-0.0, 0.0), (-0.0, -0.0)):
+        assert "-" not in str(fold_difference(Interval(low, high, "")).high)

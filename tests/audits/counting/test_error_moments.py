@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from audits.counting.error_moments import ErrorMoments
 from audits.errors import BadInput
+from tests.audits.samples import reduce_file, write
 
 FLOATS = NDArray[np.float64]
 
@@ -131,3 +134,24 @@ def test_from_json_refuses_damaged_documents(change: dict[str, object], words: s
     document = {**ErrorMoments.of_rows([("a",)], [1.0], [2.0]).to_json(), **change}
     with pytest.raises(BadInput, match=words):
         ErrorMoments.from_json(document)
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e9, 1e12])
+def test_values_far_from_zero_lose_no_digits(tmp_path: Path, offset: float) -> None:
+    """Compared with exact fractions, through the engine, by group and over everybody."""
+    generator = np.random.default_rng(4)
+    truth = offset + generator.normal(0, 1, 200) + np.arange(200) % 2
+    prediction = truth + generator.normal(0, 0.5, 200)
+    lines = [f"{'ab'[row % 2]},{float(truth[row])!r},{float(prediction[row])!r}" for row in range(200)]
+    path = write(tmp_path / "t.csv", "\n".join(["g,t,p", *lines]) + "\n")
+    spec = {"task": "regression", "columns": {"y_true": "t", "y_pred": "p"}, "sensitive": ["g"]}
+    errors = reduce_file(path, spec).errors
+    assert errors is not None
+    exact = [(Fraction(float(t)), Fraction(float(p))) for t, p in zip(truth, prediction, strict=True)]
+    for places, pairs in (([], exact), ([0], exact[::2])):
+        mean = sum(t for t, _ in pairs) / len(pairs)
+        wanted = 1 - sum((p - t) ** 2 for t, p in pairs) / sum((t - mean) ** 2 for t, _ in pairs)
+        found = errors.summarise(places)[("a",) if places else ()]
+        assert found.values["r2"] == pytest.approx(float(wanted), rel=1e-12)
+    again = ErrorMoments.from_json(json.loads(json.dumps(errors.to_json())))
+    assert again.summarise([])[()] == errors.summarise([])[()]
