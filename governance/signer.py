@@ -124,16 +124,14 @@ class Signer:
                     raise BrokenEntry(place, "it is another entry than the one that was signed")
                 place += 1
         if place < end:
+            self._check_not_shorter(_stored_head()[0])  # says more of an older backup than of a hole in the middle
             raise BrokenEntry(place, "it is gone, though it was signed")
         self.patrolled = end
 
     def seal(self) -> Checkpoint | None:
         """Sign the log as it is now, once every entry since the last time is seen to be whole."""
-        size, tree = LogHead.objects.filter(pk=1).values_list("size", "frontier").first() or (0, b"")
-        if size < self.memory.size:
-            raise BrokenEntry(
-                size, f"the log has {size} entries and is shorter than the {self.memory.size} that were signed"
-            )
+        size, tree = _stored_head()
+        self._check_not_shorter(size)
         frontier, leaves, keys = self._read_new(size)
         if frontier.to_bytes() != bytes(tree):
             self.patrolled = 0
@@ -142,6 +140,12 @@ class Signer:
         if size > self.memory.size:
             self._remember(frontier, leaves, keys)
         return self._store_checkpoint() if size else None
+
+    def _check_not_shorter(self, size: int) -> None:
+        if size < self.memory.size:
+            raise BrokenEntry(
+                size, f"the log has {size} entries and is shorter than the {self.memory.size} that were signed"
+            )
 
     def _remember(self, frontier: Frontier, leaves: bytes, keys: Sequence[TrustedKey]) -> None:
         """Write down what is about to be signed, and publish keys that have changed before they sign."""
@@ -239,6 +243,11 @@ class Signer:
         if frontier.size < self.memory.size or frontier.root() != self.memory.root:
             raise BrokenEntry(None, f"the first {self.memory.size} entries do not give the root that was signed")
         write_leaves(0, bytes(leaves))
+
+
+def _stored_head() -> tuple[int, bytes]:
+    """Size and frontier of the log as the database says."""
+    return LogHead.objects.filter(pk=1).values_list("size", "frontier").first() or (0, b"")
 
 
 def _check_row(row: EntryRow, place: int) -> dict[str, Any]:
