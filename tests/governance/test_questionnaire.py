@@ -14,8 +14,8 @@ TEXT = """
 questionnaire: Small
 version: 3
 questions:
-  - {key: a, text: "A?", answers: [{key: nay, text: No}, {key: yea, text: Yes, points: 4}]}
-  - {key: b, text: "B?", answers: [{key: nay, text: No, points: 0}, {key: yea, text: Yes, points: 3}]}
+  - {key: a, text: "A?", answers: [{key: nay, text: Nay}, {key: yea, text: Yea, points: 4}]}
+  - {key: b, text: "B?", answers: [{key: nay, text: Nay, points: 0}, {key: yea, text: Yea, points: 3}]}
 scoring:
   sum: {medium: 3, high: 7}
 overrides:
@@ -84,7 +84,7 @@ def test_every_question_is_answered_by_one_of_its_answers(answers, field):
         ("answers: [nay], tier", "answers: [perhaps], tier"),
         ("tier: medium, because", "tier: none, because"),
         ("question: b, answers", "question: z, answers"),
-        ("[{key: nay, text: No}, {key: yea, text: Yes, points: 4}]", "[{key: nay, text: No}]"),
+        ("[{key: nay, text: Nay}, {key: yea, text: Yea, points: 4}]", "[{key: nay, text: Nay}]"),
         ("scoring:\n  sum", "scoring:\n  dice"),
     ],
 )

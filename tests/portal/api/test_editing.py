@@ -10,8 +10,6 @@ from governance.models import AuditLogEntry, RegisteredModel, User
 from tests.cast import ANSWERS
 from tests.portal.api.calling import answered, as_person, refused
 
-LOW_RISK = {"questionnaire": "general", "answers": ANSWERS["low"], "rationale": "Small."}
-
 CRITERION = {"metric": "recall", "comparator": "at_least", "threshold": "0.5"}
 EDITS: list[tuple[str, str, dict[str, Any], str]] = [
     ("PATCH", "models/{model}", {"description": "New."}, "models/{model}"),
