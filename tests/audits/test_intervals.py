@@ -205,7 +205,11 @@ def test_compare_selection_is_what_the_audit_does() -> None:
 def test_intervals_hold_the_truth_as_often_as_they_say(world: World) -> None:
     """60 samples a world: the mean over its statistics is steadier than any of them alone."""
     found = measure_world(world, 300, 60, seed=3, draws=200)
-    assert 0.92 <= sum(found.values()) / len(found) <= 0.995
+    assert sum(found.values()) / len(found) >= 0.92
+    judged = [
+        share for name, share in found.items() if not world.conservative or not name.startswith(world.conservative)
+    ]
+    assert not judged or sum(judged) / len(judged) <= 0.995
     assert min(found.values()) >= 0.83  # 0.95 less more than four standard errors
 
 

@@ -27,6 +27,7 @@ import numpy as np
 from audits.bias.audit import bias_audit
 from audits.bias.results import BiasAudit, Estimate
 from audits.counting.cells import Cell, Cells
+from audits.counting.clusters import ClusterCounts
 from audits.counting.error_moments import ErrorMoments
 from audits.counting.scores import Binning, ScoreCounts
 from tests.audits.frames import without_fairlearn
@@ -200,6 +201,56 @@ def find_error_truths() -> dict[str, float]:
     } | {"by worst_group_mae": 1.0}
 
 
+def sample_clusters(rates: tuple[float, float], rows: int = 10) -> Callable[[Generator, int], Cells]:
+    """Return a sampler of clusters of so many rows, each in one group and with a rate of its own about the group's."""
+
+    def sample(generator: Generator, size: int) -> Cells:
+        number = size // rows
+        cluster = np.repeat(np.arange(2 * number), rows)
+        group = cluster // number
+        mean = np.repeat(np.array(rates), number)
+        said = (generator.random(len(cluster)) < generator.beta(4 * mean, 4 * (1 - mean))[cluster]).astype(np.int64)
+        code, place = np.unique(group * 2 + said, return_inverse=True)
+        counts = np.bincount(place)
+        cells = tuple(
+            Cell((f"g{kind // 2}",), -1, int(kind % 2), int(count), float(count), float(count))
+            for kind, count in zip(code, counts, strict=True)
+        )
+        one = np.ones(len(cluster))
+        names = [f"{name:06d}" for name in range(2 * number)]
+        clusters = ClusterCounts.create(names, [cluster, place, one.astype(np.int64), one])
+        return Cells(("group",), "1", cells, weighted=False, rows_read=len(cluster), clusters=clusters)
+
+    return sample
+
+
+def find_cluster_truths(rates: tuple[float, float]) -> dict[str, float]:
+    """Return the true rates and comparisons of `sample_clusters`."""
+    first, second = rates
+    deviation = ((first * (1 - first) + second * (1 - second)) / 2) ** 0.5
+    return {
+        "group selection_rate": first,
+        "last selection_rate_minus_reference": second - first,
+        "last selection_rate_over_reference": second / first,
+        "last selection_standardized_difference": (second - first) / deviation,
+        "last impact_ratio": second / first,
+        "by demographic_parity_difference": abs(first - second),
+        "by demographic_parity_ratio": min(rates) / max(rates),
+    }
+
+
+def sample_levels(levels: tuple[float, ...], shift: float) -> Callable[[Generator, int], Cells]:
+    """Return a sampler of few different scores, each too low by the same."""
+
+    def sample(generator: Generator, size: int) -> Cells:
+        group = np.repeat([0, 1], size)
+        score = generator.choice(levels, len(group))
+        label = (generator.random(len(group)) < score + shift).astype(np.int64)
+        return _score_cells(group, label, score)
+
+    return sample
+
+
 LABELS = ("selection_rate", "tpr", "fpr", "precision", "accuracy", "f1", "balanced_accuracy", "theil_index")
 SCORES = ("auc", "log_loss", "brier_score", "calibration_error", "calibration_bias", "mean_score")
 TWO = [(0.4, 0.5, 0.15), (0.5, 0.9, 0.4)]
@@ -212,6 +263,7 @@ ALIKE = [(0.4, 0.7, 0.2)] * 3
 # The larger of two differences and the smaller of two ratios at 100 rows (97 to 99 %), and small differences.
 LEANING = ("by equalized_odds", "by predictive_parity_difference", "by accuracy_difference")
 RATIO = "by demographic_parity_ratio"
+LEVEL = {"group calibration_error": 0.05}
 
 
 def list_worlds() -> list[World]:
@@ -237,6 +289,9 @@ def list_worlds() -> list[World]:
             ("by ", "group calibration_error"),
         ),
         World("binormal", sample_binormal, binormal, ("auc",)),
+        World("clusters", sample_clusters((0.5, 0.3)), find_cluster_truths((0.5, 0.3)), ("selection_rate",), ("by ",)),
+        World("one level", sample_levels((0.5,), 0.05), LEVEL, ("calibration_error",), ("group ",)),
+        World("two levels", sample_levels((0.3, 0.7), 0.05), LEVEL, ("calibration_error",), ("group ",)),
         World("regression", sample_errors, regression, errors, ("by worst",)),
     ]
 
@@ -249,6 +304,8 @@ def read(audit: BiasAudit, name: str) -> Estimate | None:
         return grouping.disparities.get(metric)
     if where == "last":
         last = grouping.groups[-1].values
+        if metric == "impact_ratio":
+            return grouping.impact_ratios[-1].estimate
         return grouping.versus_reference.get(last, {}).get(metric) or grouping.standardized[last].get(metric)
     return grouping.groups[0].estimates[metric]
 
