@@ -18,6 +18,7 @@ from rest_framework import exceptions
 
 from governance.exceptions import GateClosed, GovernanceError, NotSealedYet, ReauthenticationFailed, StaleReading
 from governance.idempotency import RETRY_AFTER_SECONDS, UnderWay
+from governance.policy_text import PolicyFault
 from portal.actors import AnyRequest, report_wrong_password, request_id_of
 from portal.api.serializers.judgement import FindingShape
 from portal.errors import status_of
@@ -70,6 +71,8 @@ def _from_governance(error: GovernanceError, request: AnyRequest) -> Problem:
     problem = Problem(status_of(error), error.code, error.message)
     if error.field:
         problem.more["field"] = error.field
+    if isinstance(error, PolicyFault) and error.line:
+        problem.more["line"] = error.line
     if isinstance(error, GateClosed):
         problem.more["findings"] = FindingShape(error.findings, many=True).data
     if isinstance(error, StaleReading) and "If-Match" in request.headers:

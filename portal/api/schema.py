@@ -35,6 +35,7 @@ PROBLEM = {
         "code": {"type": "string"},
         "detail": {"type": "string"},
         "field": {"type": "string", "description": "The field at fault, such as `artifacts[0].digest`."},
+        "line": {"type": "integer", "description": "Of a policy's text, the line at fault."},
         "errors": {
             "type": "array",
             "items": {
