@@ -32,9 +32,10 @@ SHOWN_ROWS = 10
 SHOWN_FEATURES = 20
 LOCAL_CONTRIBUTIONS = 10
 SAMPLE_ROWS = 300
+SHARE_MISSED = 0.01
+"""Of what there is to explain, no more than this may be missed, however large the numbers are."""
 ROUNDING = 1e-12
-CANCELLING = 100
-"""So many times the distance to explain, SHAP values that cancel each other may widen what is allowed."""
+"""What adding up many float64 numbers may lose, relative to their size."""
 
 Progress = Callable[[float, str], None]
 
@@ -56,7 +57,7 @@ def check_attributions(
     attributions : Attributions
         From `attributions.read_attributions`.
     tolerance : float
-        A row adds up where |base + sum(shap) - output| <= tolerance * scale, see `_find_scale`.
+        A row adds up where |base + sum(shap) - output| is at most that times its scale, see `_find_allowed`.
     level : float
         Confidence level of the intervals of importance (sampling of rows).
     threshold : float, optional
@@ -72,7 +73,7 @@ def check_attributions(
 
     shap = attributions.shap
     error = np.abs(attributions.base + shap.sum(axis=1) - attributions.output)
-    allowed = tolerance * _find_scale(attributions) + _find_rounding(attributions)
+    allowed = _find_allowed(attributions, tolerance)
     is_bad = error > allowed
     # A row of zeros allows no error at all.
     excess = np.where(allowed > 0, error / np.where(allowed > 0, allowed, 1.0), error)
@@ -97,26 +98,22 @@ def check_attributions(
     )
 
 
-def _find_scale(attributions: Attributions) -> NDArray[np.float64]:
-    """Return against what each row's error is measured: what there is to explain, not how large the numbers are.
+def _find_allowed(attributions: Attributions, tolerance: float) -> NDArray[np.float64]:
+    """Return the error each row may have.
 
-    That is the output's distance from the base value: of the row, or the median of all rows where
-    that is larger. SHAP values that cancel each other cost digits, and count up to a hundred times
-    as much.
+    The tolerance is relative to the largest of |base|, |output| and the sum of |shap|: numbers of
+    that size were rounded. But never more than a hundredth of what there is to explain, the
+    output's distance from the base value: of the row, or the median of all rows where that is
+    larger. A large base value excuses nothing.
     """
     import numpy as np
 
+    size = np.maximum(
+        np.maximum(np.abs(attributions.base), np.abs(attributions.output)), np.abs(attributions.shap).sum(axis=1)
+    )
     distance = np.abs(attributions.output - attributions.base)
-    usual = np.maximum(distance, np.median(distance))
-    return np.asarray(np.maximum(usual, np.minimum(np.abs(attributions.shap).sum(axis=1), CANCELLING * usual)))
-
-
-def _find_rounding(attributions: Attributions) -> NDArray[np.float64]:
-    """Return the error that adding up many float64 numbers of this size may make by itself."""
-    import numpy as np
-
-    size = np.maximum(np.abs(attributions.base), np.abs(attributions.output)) + np.abs(attributions.shap).sum(axis=1)
-    return np.asarray(ROUNDING * size)
+    most = SHARE_MISSED * np.maximum(distance, np.median(distance))
+    return np.asarray(np.minimum(tolerance * size, most) + ROUNDING * size)
 
 
 def _are_all_equal(attributions: Attributions) -> bool:

@@ -26,6 +26,7 @@ from sklearn.tree import DecisionTreeRegressor
 from audits.explanations.explain import run_explanation
 from audits.portable.sampling import take_rows as take_rows_of_the_portal
 from countersign.explain import Explained, NotAdditive, explain_model, take_rows
+from countersign.explain.result import find_allowed
 from countersign.explain.sampling import count_rows, measure_uncertainty
 
 ROWS = 240
@@ -169,6 +170,25 @@ def test_values_that_miss_the_output_are_never_sent(table) -> None:
     output[4] += 0.5
     with pytest.raises(NotAdditive, match=f"Row {good.ids[4]}: .* miss the model's output by 0.5"):
         Explained(**{**vars(good), "output": output}).check()
+
+
+@pytest.mark.parametrize("base", [0.0, 2e3, 1e9])
+def test_as_much_may_be_missed_as_the_portal_allows(tmp_path: Path, base: float) -> None:
+    generator = np.random.default_rng(5)
+    shap = generator.normal(size=(30, 2))
+    output = base + shap.sum(axis=1) + generator.choice([0.0, 1e-7, 1e-4, 0.02, 40.0], 30)
+    lines = ["row_id,base_value,output,a,b"]
+    lines += [
+        ",".join([f"r{row}", repr(base), *(repr(float(v)) for v in (output[row], *shap[row]))]) for row in range(30)
+    ]
+    path = tmp_path / "shap.csv"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    columns = {"id": "row_id", "base": "base_value", "output": "output"}
+    found = run_explanation(path, {"columns": columns, "tolerance": 1e-6})
+    error = np.abs(base + shap.sum(axis=1) - output)
+    allowed = find_allowed(np.full(30, base), output, shap, 1e-6)
+    assert found["additive_rows"] == int((error <= allowed).sum())
+    assert found["worst_row"]["allowed"] == pytest.approx(allowed[found["worst_row"]["row"] - 1])
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")

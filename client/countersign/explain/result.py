@@ -18,11 +18,27 @@ if TYPE_CHECKING:
 
 SINGLE_PRECISION = 1e-5
 DOUBLE_PRECISION = 1e-6
+SHARE_MISSED = 0.01
+ROUNDING = 1e-12
 RESERVED = ("row_id", "base_value", "output")
 
 
 class NotAdditive(Exception):
     """Base value and SHAP values of a row do not give the model's output: they do not explain this model."""
+
+
+def find_allowed(
+    base: NDArray[np.float64], output: NDArray[np.float64], shap: NDArray[np.float64], tolerance: float
+) -> NDArray[np.float64]:
+    """Return the error each row may have, by the portal's rule.
+
+    The tolerance is relative to the size of the numbers, but no more than a hundredth of what there is to explain may
+    be missed: of the output's distance from the base value, or of the median of all rows where that is larger.
+    """
+    size = np.maximum(np.maximum(np.abs(base), np.abs(output)), np.abs(shap).sum(axis=1))
+    distance = np.abs(output - base)
+    most = SHARE_MISSED * np.maximum(distance, np.median(distance))
+    return np.asarray(np.minimum(tolerance * size, most) + ROUNDING * size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +52,7 @@ class Explained:
     features : tuple of str
     shap : array of shape (rows, features)
     base, output : array of shape (rows,)
-        Base value plus the sum of a row's SHAP values is its output, within ``tolerance`` of the row's scale.
+        Base value plus the sum of a row's SHAP values is its output, see ``find_allowed``.
     values : mapping
         Feature to its own values (numbers), where there are any.
     output_name : str
@@ -72,8 +88,7 @@ class Explained:
         if not all(np.isfinite(part).all() for part in (self.shap, self.base, self.output)):
             raise NotAdditive("A SHAP value, base value or output is not a finite number.")
         error = np.abs(self.base + self.shap.sum(axis=1) - self.output)
-        scale = np.maximum(np.maximum(np.abs(self.base), np.abs(self.output)), np.abs(self.shap).sum(axis=1))
-        excess = error - self.tolerance * scale
+        excess = error - find_allowed(self.base, self.output, self.shap, self.tolerance)
         worst = int(np.argmax(excess))
         if excess[worst] > 0:
             raise NotAdditive(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from countersign.explain.result import DOUBLE_PRECISION, SINGLE_PRECISION
+from countersign.explain.result import DOUBLE_PRECISION, SINGLE_PRECISION, find_allowed
 
 Numbers = NDArray[np.float64]
 TREES = ("Tree", "Forest", "GradientBoosting", "ExtraTrees")
@@ -95,8 +95,8 @@ def _adds_up(route: Route) -> bool:
         return False
     if shap.ndim != 2 or output.ndim != 1:
         return False
-    scale = np.maximum(np.maximum(np.abs(base), np.abs(output)), np.abs(shap).sum(axis=1))
-    return bool((np.abs(base + shap.sum(axis=1) - output) <= route.tolerance * scale).all())
+    allowed = find_allowed(base, output, shap, route.tolerance)
+    return bool((np.abs(base + shap.sum(axis=1) - output) <= allowed).all())
 
 
 def _dense(values: Any) -> Any:
