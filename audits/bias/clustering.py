@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from audits.bias.results import ClustersBehind, Group
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 FEWEST_CLUSTERS, LEAST_WORTH = 10, 8.0
 """Clusters, and how many of equal size they are worth, below which limits are not relied on."""
+ALIKE = MappingProxyType(
+    {"fnr": "tpr", "tnr": "fpr", **dict.fromkeys(("base_rate", "accuracy", "theil_index"), "selection_rate")}
+)
+"""Metrics that are counted among the same rows as another."""
 CLUSTERS_UNKNOWN = "the interval does not know that rows belong together in clusters"
 
 
@@ -45,8 +50,12 @@ def count_clusters(
     """
     pair_group, sums = _sum_clusters(cells, features, groups)
     found: list[dict[str, ClustersBehind]] = [{} for _ in groups]
+    counted: dict[str, list[list[ClustersBehind]]] = {}
     for name in metrics:
-        wholes = [_count_parts(whole, pair_group, len(groups)) for whole in _list_wholes(name, sums)]
+        alike = ALIKE.get(name, name)
+        if alike not in counted:
+            counted[alike] = [_count_parts(whole, pair_group, len(groups)) for whole in _list_wholes(alike, sums)]
+        wholes = counted[alike]
         for place, of_group in enumerate(found):
             parts = [part[place] for part in wholes if part[place].number]
             of_group[name] = min(parts, key=lambda part: part.worth, default=ClustersBehind(0, 0.0))
