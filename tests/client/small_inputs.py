@@ -35,6 +35,11 @@ def pack() -> bytes:
         "leaves/0000000000.bin": b"".join(LOG.leaves),
         "entries/0000000000.jsonl": b"".join(body + b"\n" for body in LOG.bodies),
     }
+    return pack_members(members)
+
+
+def pack_members(members: dict[str, bytes]) -> bytes:
+    """An archive of these files in this order."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for name, data in members.items():
