@@ -65,6 +65,7 @@ class SuccessCriterionItem:
     threshold: str
     evaluation_id: int | None
     measured: float | None
+    version: int | None = None
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ from governance.models import (
 )
 from governance.questionnaire import parse_questionnaire
 
-WITH_EVALUATION = ("evaluation", "evaluation__dataset_version__dataset")
+WITH_EVALUATION = ("evaluation__version", "evaluation__dataset_version__dataset")
 # What a person does that makes the dossier theirs. Signing, promoting, reading and reporting do not.
 CONTRIBUTING = (
     "model.registered",
@@ -139,6 +139,7 @@ def read_proof_of_concept(model: RegisteredModel) -> ProofOfConceptItem | None:
             decimal_text(item.threshold),
             item.evaluation_id,
             measured_value(item.evaluation, item.metric, item.population),
+            item.evaluation.version.number if item.evaluation else None,
         )
         for item in found.success_criteria.all()
     )

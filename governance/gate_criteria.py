@@ -17,6 +17,7 @@ from governance.findings import Area, Finding, FindingStatus
 from governance.gate_policy import limit_by_policy
 from governance.metric_titles import title_of_metric
 from governance.models import Comparator, EvidenceKind
+from governance.text import with_end
 
 CLAIM_TOLERANCE = 1e-6
 # More rows than this settle nothing in practice.
@@ -84,7 +85,9 @@ def _title(requirement: RequirementItem, criterion: CriterionItem) -> str:
 def _judge_measure(measure: Measure, criterion: CriterionItem) -> tuple[str, str]:
     """Judge one measure; ``audits.bias.verdicts`` judges by the same rule, and a test keeps the two in step."""
     if measure.reason is not None or measure.value is None or not math.isfinite(measure.value):
-        return FindingStatus.INCONCLUSIVE, _("Cannot be judged: %(why)s.") % {"why": measure.reason or _("undefined")}
+        return FindingStatus.INCONCLUSIVE, _("Cannot be judged: %(why)s") % {
+            "why": with_end(measure.reason or _("undefined"))
+        }
     detail = _describe(measure)
     low, high = _find_limits(measure)
     ends = {_holds(low, criterion), _holds(high, criterion)}

@@ -26,14 +26,17 @@ HEADER = """digraph lineage {
 """
 
 
-def draw(dossier: Dossier) -> str:
-    """The lineage as SVG; empty where Graphviz is not installed, or there is too much to draw in time."""
+def draw(dossier: Dossier, *, is_upright: bool = False) -> str:
+    """The lineage as SVG, from left to right or, for a printed page, from top to bottom.
+
+    Empty where Graphviz is not installed, or there is too much to draw in time."""
     program = shutil.which("dot")
     if program is None or len(dossier.derivations) > MOST_DERIVATIONS:
         return ""
+    text = describe(dossier).replace("rankdir=LR", "rankdir=TB" if is_upright else "rankdir=LR", 1)
     try:
         done = subprocess.run(
-            [program, "-Tsvg"], input=describe(dossier), capture_output=True, text=True, timeout=SECONDS, check=False
+            [program, "-Tsvg"], input=text, capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -98,7 +98,8 @@ def check_spec(kind: str, spec: dict[str, Any], evidence_kind: str = "") -> dict
         else:
             check_explanation_spec(spec)
     except BadInput as error:
-        raise InvalidInput(f"The specification is not usable: {error}", field="spec") from None
+        place = f"key “{error.column}”: " if error.column is not None else ""
+        raise InvalidInput(f"The specification is not usable: {place}{error.message}", field="spec") from None
     return spec
 
 

@@ -54,6 +54,16 @@ def make_harmless(text: str, *, limit: int) -> str:
     return unicodedata.normalize("NFC", visible)[:limit]
 
 
+def with_end(text: str) -> str:
+    """The text with a full stop behind it, unless it ends already: no “?.”."""
+    return text if text.endswith((".", "?", "!", "…")) or not text else f"{text}."
+
+
+def as_sentence(text: str) -> str:
+    """The text with a capital letter and an end."""
+    return with_end(f"{text[:1].upper()}{text[1:]}")
+
+
 def clean_digest(value: str, field: str) -> str:
     digest = value.strip()
     if not DIGEST.fullmatch(digest):

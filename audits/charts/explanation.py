@@ -203,15 +203,19 @@ def _summarise(name: str, shap: Sequence[float]) -> tuple[str, ...]:
     return show_name(name), *(format_number(value) for value in (ordered[0], middle, ordered[-1]))
 
 
+ROOM_FOR_LABELS = 0.3
+"""How far the axis goes on beyond the last bar, as a share of it: the number stands at the bar's right."""
+
+
 def draw_local(found: Document, place: int, theme: Theme) -> Chart:
     """Return one prediction taken apart: from the base value to the output, step by step."""
     colours = THEMES[theme]
     steps = _list_steps(found)
     order = [step["step"] for step in steps]
     edges = [step[key] for step in steps for key in ("start", "end")]
-    edge = (max(edges) - min(edges) or 1.0) * 0.14
+    reach = max(edges) - min(edges) or 1.0
     y = list_on_axis("step", order)
-    x = measure_across("start", "model output", (min(edges) - edge, max(edges) + edge), "~g")
+    x = measure_across("start", "model output", (min(edges) - 0.06 * reach, max(edges) + ROOM_FOR_LABELS * reach), "~g")
     directions = ["raises", "lowers", "total"]
     bar = {
         "mark": {"type": "bar", "height": 14, "cornerRadius": 1},

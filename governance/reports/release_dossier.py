@@ -52,6 +52,8 @@ PRINTED_COLUMNS = 4
 WITHHELD = frozenset({"cells", "sample", "local", "worst_row", "first_misses", "dependence", "reasons"})
 LEFT_TO_THE_PORTAL = ("local-", "dependence-")
 """Charts whose points are single rows."""
+RECOMPUTED = "recomputed by the portal"
+"""How the laboratory's statement begins where the portal itself ran the model."""
 STATUS_ORDER = [
     FindingStatus.NOT_MET,
     FindingStatus.MISSING,
@@ -101,6 +103,11 @@ class AuditSection:
     def level(self) -> str:
         """The confidence level of the intervals, as a reader says it."""
         return f"{100 * self.result['passport']['intervals']['level']:g} %"
+
+    @property
+    def is_recomputed(self) -> bool:
+        """Whether the portal ran the model itself."""
+        return str(self.result.get("statement", "")).startswith(RECOMPUTED)
 
     @property
     def columns(self) -> list[Any]:
@@ -161,19 +168,23 @@ def make(
 def build_context(dossier: Dossier, decision: GateDecision, checkpoint: Checkpoint | None) -> dict[str, Any]:
     """What the template prints."""
     findings = sorted(decision.findings, key=lambda finding: STATUS_ORDER.index(FindingStatus(finding.status)))
+    explanations = _audit_sections(dossier, EvaluationKind.EXPLANATION)
     return {
         "language": get_language() or "en",
         "dossier": dossier,
         "decision": decision,
         "votes": weigh_votes(dossier),
-        "gaps": [finding for finding in findings if not finding.opens],
+        "gaps": [finding for finding in findings if not finding.opens and finding.blocks],
+        "does_not_block": [finding for finding in findings if not finding.opens and not finding.blocks],
         "waived": [finding for finding in findings if finding.status == FindingStatus.WAIVED],
         "counts": [(status, decision.counts.get(status, 0)) for status in STATUS_ORDER],
         "areas": [(Area(area), _in_area(findings, area)) for area in Area.values if _in_area(findings, area)],
         "matrix": _matrix(dossier, decision),
-        "lineage_picture": _as_data_uri(draw(dossier)),
+        "lineage_picture": _as_data_uri(draw(dossier, is_upright=True)),
         "audits": _audit_sections(dossier, EvaluationKind.BIAS_AUDIT),
-        "explanations": _audit_sections(dossier, EvaluationKind.EXPLANATION),
+        "explanations": explanations,
+        "explained_by_portal": any(section.is_recomputed for section in explanations),
+        "explained_by_submitter": any(not section.is_recomputed for section in explanations),
         "qualities": _audit_sections(dossier, EvaluationKind.DATA_QUALITY, EvaluationKind.REPRODUCTION),
         "releases": Release.objects.filter(version=dossier.version_id).select_related("promoted_by"),
         "proof": prove_history(dossier.version_id, checkpoint),

@@ -6,6 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.utils.translation import gettext as _
+
+from governance.dossier_items import EvaluationItem
+from governance.evaluation_words import say_how_it_was_read
+from governance.metric_titles import title_of_metric
+from governance.models import EvaluationKind
+from governance.text import as_sentence
 
 register = template.Library()
 
@@ -62,6 +69,41 @@ def pairs(content: dict[str, Any], key: str) -> list[tuple[str, Any]]:
 def words(name: str) -> str:
     """A machine name as words: ``demographic_parity_difference`` -> "demographic parity difference"."""
     return str(name).replace("_", " ")
+
+
+@register.filter
+def metric(name: str) -> str:
+    """A metric by its title: ``tpr`` -> "True positive rate"."""
+    return str(title_of_metric(name))
+
+
+@register.filter
+def evaluation_name(evaluation: EvaluationItem) -> str:
+    """ "Bias audit on Calls v2"."""
+    kind = EvaluationKind(evaluation.kind).label
+    return _("%(kind)s on %(dataset)s") % {"kind": kind, "dataset": evaluation.dataset}
+
+
+@register.filter
+def sentence(text: str) -> str:
+    """With a capital letter and an end."""
+    return as_sentence(text)
+
+
+@register.filter
+def reading(evaluation: EvaluationItem) -> str:
+    """How an evaluation read its rows, in a sentence or two; nothing for kinds that are told nothing of columns."""
+    return say_how_it_was_read(evaluation)
+
+
+@register.filter
+def passport_value(value: Any) -> str:
+    """An entry of a passport as text: nested parts with their names, a dash where there is nothing."""
+    if value is None or value == {} or value == []:
+        return "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{words(name)} {passport_value(part)}" for name, part in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @register.filter

@@ -248,7 +248,7 @@ def test_model_document_that_does_not_predict_what_was_submitted_fails_with_the_
 
 
 def test_model_document_needs_rows_and_a_specification_of_its_own(version, developer):
-    with pytest.raises(InvalidInput, match="column 'explained'"):
+    with pytest.raises(InvalidInput, match="key “explained”"):
         request_recomputation(version, developer, "p1,11\n", explained="both")
     model = cast.submit(
         version, "model_document", by=developer, file=[json.dumps(make_paper()).encode()], file_name="m"

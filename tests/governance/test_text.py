@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from governance.exceptions import InvalidInput
-from governance.text import BIDI, clean_digest, clean_name, clean_text, make_harmless
+from governance.text import BIDI, as_sentence, clean_digest, clean_name, clean_text, make_harmless
 
 HIDDEN = ["\x00", "\x07", "\x1b", "\x7f", "\x85", "\ud800", *sorted(BIDI)]
 
@@ -133,3 +133,11 @@ def test_make_harmless_gives_text_that_every_table_and_the_log_take(given, kept)
 def test_make_harmless_never_grows_past_its_limit():
     """Some characters become several in NFC."""
     assert len(make_harmless("\U0001d160" * 10, limit=10)) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("did you mean 'tpr'?", "Did you mean 'tpr'?"), ("no rows", "No rows."), ("Done.", "Done."), ("", "")],
+)
+def test_a_sentence_ends_once(text: str, said: str) -> None:
+    assert as_sentence(text) == said

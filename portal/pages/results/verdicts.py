@@ -9,6 +9,7 @@ from typing import Any
 from governance.findings import FindingStatus
 from governance.metric_titles import title_of_metric
 from governance.models import Comparator
+from governance.text import as_sentence
 
 STATUSES = {
     "met": FindingStatus.MET,
@@ -37,7 +38,7 @@ def present_verdicts(verdicts: Iterable[Mapping[str, Any]]) -> list[VerdictRow]:
             verdict["name"] or "",
             f"{title_of_metric(verdict['metric'])} {Comparator(verdict['comparator']).label} {verdict['threshold']:g}",
             verdict["population"],
-            verdict["reason"],
+            as_sentence(verdict["reason"]),
             verdict["settled_by"] or "",
         )
         for verdict in verdicts

@@ -13,6 +13,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from governance import runner
 from governance.actions import evaluations
+from governance.evaluation_reading import read_gap, read_result
 from governance.models import Evaluation, EvaluationKind
 from governance.permissions import may
 from portal.actors import actor_of
@@ -47,6 +48,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "specification": json.dumps(evaluation.spec, indent=1, ensure_ascii=False),
         "newer": newest if newest and newest.pk != evaluation.pk else None,
         "may_request": may(actor_of(request), "request_evaluation", evaluation.version.model.project),
+        "gap": read_gap(evaluation, read_result(evaluation)),
     }
     return render(request, "evaluations/evaluation.html", context)
 

@@ -49,7 +49,7 @@ def test_request_is_queued_on_the_declared_data(version, predictions, developer)
     ("change", "field", "words"),
     [
         ({"kind": "guess"}, "kind", "bias_audit, explanation"),
-        ({"spec": {}}, "spec", "column 'task': must be one of 'binary'"),
+        ({"spec": {}}, "spec", "key “task”: must be one of 'binary'"),
         ({"spec": []}, "spec", "must be a JSON object"),
         ({"spec": cast.PREDICTIONS_SPEC | {"metricks": []}}, "spec", "did you mean 'metrics'?"),
         ({"spec": cast.PREDICTIONS_SPEC | {"sensitive": []}}, "spec", "name 1 to 8 sensitive columns"),

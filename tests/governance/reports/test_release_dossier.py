@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from governance.canonical import canonical_bytes
 from governance.dossier import collect
 from governance.findings import FindingStatus
 from governance.gate import judge
+from governance.metric_titles import title_of_metric
 from governance.models import Evaluation, ModelVersion
 from governance.reports.release_dossier import WITHHELD, build_context, make
 from tests import cast
@@ -61,7 +63,7 @@ def test_every_requirement_is_printed_with_its_criteria(printed: Printed):
         assert f"{requirement.key} {requirement.title}" in printed.text
         assert spoken(requirement.statement) in printed.text
         for criterion in requirement.criteria:
-            assert f"{criterion.metric.replace('_', ' ')} ({criterion.population}, test)" in printed.text
+            assert f"{title_of_metric(criterion.metric)} ({criterion.population}, test)" in printed.text
 
 
 def test_every_item_of_evidence_and_data_is_printed(printed: Printed):
@@ -78,7 +80,7 @@ def test_every_sign_off_is_printed_with_name_role_meaning_time_and_digest(printe
     packed = printed.text.replace(" ", "")
     for item in printed.dossier.sign_offs:
         time = item.signed_at.strftime("%Y-%m-%d %H:%M:%S UTC")
-        assert f"{item.signer} approve as {item.role} · {time} · log entry {item.log_index}" in printed.text
+        assert f"{item.signer} Approve as {item.role} · {time} · Password · log entry {item.log_index}" in printed.text
         assert item.meaning in printed.text
     assert packed.count(printed.dossier.digest) >= 4
 
@@ -168,6 +170,35 @@ def test_context_shows_only_aggregates_of_large_enough_groups(printed: Printed):
     for figure in (*audit.figures, *explanation.figures):
         assert figure.picture.startswith("data:image/svg+xml;base64,")
         assert len(figure.alt_text) > 20
+
+
+def test_how_every_number_was_made_is_printed(printed: Printed):
+    """The choices of whoever asked, in the specification's own words, and what the portal itself did."""
+    packed = printed.text.replace(" ", "")
+    for item in printed.dossier.evaluations:
+        for setting in item.settings:
+            assert setting.name.replace(" ", "") in packed
+            assert setting.value.replace(" ", "") in packed
+    assert "Read as y_true = y_true, y_pred = y_pred, positive = 1." in printed.text
+    assert "it did not run the model for them" in printed.text
+    assert "it ran the submitted model" not in printed.text
+    assert "None" not in printed.text[printed.text.index("How the numbers were made") :]
+
+
+def test_limits_speak_of_the_tier_that_was_used(printed: Printed):
+    context = build_context(printed.dossier, printed.decision, None)
+    assert (context["explained_by_submitter"], context["explained_by_portal"]) == (True, False)
+    (section,) = context["explanations"]
+    recomputed = replace(section, result=section.result | {"statement": "recomputed by the portal; rows equal"})
+    assert (section.is_recomputed, recomputed.is_recomputed) == (False, True)
+
+
+def test_what_does_not_block_stands_apart_from_what_is_missing(printed: Printed):
+    beside = replace(printed.decision.findings[0], status=FindingStatus.INCONCLUSIVE, blocks=False)
+    decision = replace(printed.decision, findings=(beside, *printed.decision.findings[1:]))
+    context = build_context(printed.dossier, decision, None)
+    assert decision.is_open
+    assert (context["gaps"], context["does_not_block"]) == ([], [beside])
 
 
 def test_context_of_a_closed_gate_puts_the_gaps_first(model_with_go, developer, compliance):
@@ -361,8 +392,8 @@ def test_stale_and_refusing_sign_offs_are_printed_with_what_changed(
     people.close_user(validator, reason="Left.", actor=cast.acting(organisation_administrator))
     _dossier, _decision, made = print_dossier(ready_version)
     text = read_text(made.pdf)
-    assert "Viktor Hahn approve as validator" in text
+    assert "Viktor Hahn Approve as validator" in text
     assert "Stale. Changed since: evidence: Late file (new)" in text
-    assert "Amir Rahimi request changes as approver" in text
+    assert "Amir Rahimi Request changes as approver" in text
     assert "Reason: Explain the threshold." in text
     assert "Gate closed: " in text

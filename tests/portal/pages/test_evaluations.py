@@ -271,3 +271,35 @@ def test_explanation_tells_whether_its_order_holds_and_why_rows_were_refused(ver
         "protected feature",
     ):
         assert words in page
+
+
+def test_failed_newer_evaluation_is_told_on_the_one_it_displaced(version, predictions, developer) -> None:
+    client = browse(developer)
+    client.post(f"/versions/{version.pk}/evaluations/new/", audit_post(version, predictions))
+    first = Evaluation.objects.get()
+    runner.run(first.pk)
+    client.post(f"/versions/{version.pk}/evaluations/new/", audit_post(version, predictions, y_true="nowhere"))
+    newer = Evaluation.objects.exclude(pk=first.pk).get()
+    assert "which is queued" in text_of(client.get(f"/evaluations/{first.pk}/"))
+    runner.run(newer.pk)
+    page = text_of(client.get(f"/evaluations/{first.pk}/"))
+    assert "This one settles nothing any more" in page
+    assert "which is failed. Ask for it again." in page
+    assert "counts in the dossier" not in text_of(client.get(f"/evaluations/{newer.pk}/"))
+
+
+def test_audit_of_other_rows_than_the_dataset_versions_says_so(version, developer) -> None:
+    rows = cast.submit(version, "predictions", by=developer, file=[cast.make_predictions(202)], file_name="p.csv")
+    client = browse(developer)
+    client.post(f"/versions/{version.pk}/evaluations/new/", audit_post(version, rows))
+    runner.run(Evaluation.objects.get().pk)
+    page = text_of(client.get(f"/evaluations/{Evaluation.objects.get().pk}/"))
+    assert "Predictions cover 202 of the 400 rows of" in page
+    assert "These numbers settle no criterion." in page
+
+
+def test_sign_page_says_how_the_numbers_were_made(validator, ready_version) -> None:
+    page = text_of(browse(validator).get(f"/versions/{ready_version.pk}/sign/"))
+    assert "How the numbers were made" in page
+    assert "Read as y_true = y_true, y_pred = y_pred, positive = 1." in page
+    assert "columns.y_true" in page
