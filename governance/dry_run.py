@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 
+from django.utils.translation import gettext as _
+
 from governance.dossier import Dossier, collect
-from governance.findings import Finding
+from governance.exceptions import GovernanceError
+from governance.findings import Area, Finding, FindingStatus
 from governance.gate import judge
 from governance.models import Project, Release
 from governance.policies_in_force import read_policy
@@ -44,6 +47,17 @@ def dry_run(policy: Policy | str, project: Project) -> list[DryRun]:
 
 
 def _judge(release: Release, policy: Policy) -> DryRun:
+    """What cannot be read would not be allowed either, and does not hide what is said of the others."""
+    try:
+        return _compare(release, policy)
+    except GovernanceError as error:
+        unreadable = Finding(
+            "records:unreadable", Area.RECORDS, _("What is on record"), FindingStatus.NOT_MET, error.message
+        )
+        return DryRun(release, (unreadable,), ())
+
+
+def _compare(release: Release, policy: Policy) -> DryRun:
     dossier = _as_promoted(collect(release.version), release.dossier_id)
     own = replace(dossier, policy=_promoted_under(release))
     known = {(finding.key, finding.status) for finding in judge(own).closing}

@@ -9,10 +9,11 @@ from governance.actions.submission import submit_version
 from governance.dossier import collect
 from governance.dry_run import dry_run
 from governance.exceptions import InvalidInput
-from governance.models import AuditLogEntry, DossierSnapshot, Release
+from governance.models import AuditLogEntry, DossierSnapshot, PolicyText, Release
 from governance.policy import policy_for
 from tests import cast
 from tests.governance.policy_texts import adopt, next_text, propose
+from tests.guards import behind_the_guards
 
 pytestmark = pytest.mark.django_db
 
@@ -93,3 +94,12 @@ def test_release_that_is_under_review_for_a_further_environment_is_judged_by_its
     submit_version(release.version, environment="edge", actor=cast.acting(developer))
     (found,) = dry_run(policy_for("high"), project)
     assert (found.release, found.closing, found.new) == (release, (), ())
+
+
+def test_release_whose_record_is_broken_would_fail(release, project):
+    with behind_the_guards():
+        PolicyText.objects.filter(pk=release.version.policy_digest).update(text="x")
+    (found,) = dry_run(policy_for("high"), project)
+    assert keys(found.closing) == ["records:unreadable"]
+    assert found.would_fail
+    assert found.new == ()

@@ -233,6 +233,17 @@ def test_steps_that_are_accepted_and_refused(steps, accepted):
             parse_policy(text)
 
 
+@pytest.mark.parametrize(("steps", "accepted"), [(30, True), (31, False)])
+def test_steps_in_turn_are_limited(steps, accepted):
+    text = BARE.replace("[{role: validator}, {role: approver}]", f"[{', '.join(['{role: validator}'] * steps)}]")
+    text += "\norder: sequential"
+    if accepted:
+        assert len(parse_policy(text).sign_offs) == steps
+    else:
+        with pytest.raises(PolicyFault, match="at most 30 items"):
+            parse_policy(text)
+
+
 def test_version_has_an_upper_limit():
     assert parse_policy(BARE.replace("version: 1", "version: 999999")).version == 999_999
     with pytest.raises(PolicyFault):

@@ -62,6 +62,16 @@ def test_line_without_any_policy_is_missing(team, auditor, place):
     assert browse(auditor).get(f"/projects/{team.pk}/policies/{place}/").status_code == 404
 
 
+def test_environment_with_a_proposal_only_has_nothing_in_force(team, compliance, administrator):
+    propose(team, by=compliance, environment="staging")
+    client = browse(administrator)
+    assert ">none<" in text_of(client.get(f"/projects/{team.pk}/policies/"))
+    seen = text_of(client.get(f"/projects/{team.pk}/policies/high/staging/"))
+    assert "No policy in force" in seen
+    assert "Open the proposal" in seen
+    assert "Propose the next version" not in seen
+
+
 def test_editor_starts_with_the_text_in_force_as_the_next_version(team, compliance):
     page = browse(compliance).get(f"/projects/{team.pk}/policies/new/?tier=medium&environment=staging")
     text = page.context["form"].initial["text"]
