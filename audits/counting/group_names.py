@@ -41,6 +41,9 @@ def check_groups(features: Sequence[str], groups: Iterable[tuple[str, ...]]) -> 
 def check_names(feature: str, names: Sequence[str]) -> None:
     """Check that the groups of a feature differ to the eye.
 
+    One letter written as itself and as letter and accent (Unicode's canonical forms) is not refused: files from
+    different systems mix the two by themselves, and the groups are shown and counted apart.
+
     Raises
     ------
     BadInput
@@ -55,7 +58,7 @@ def check_names(feature: str, names: Sequence[str]) -> None:
                 column=feature,
             )
         other = found.setdefault(seen, name)
-        if other != name:
+        if unicodedata.normalize("NFC", other) != unicodedata.normalize("NFC", name):
             raise BadInput(
                 f"the values {other[:40]!r} and {name[:40]!r} read alike; write them the same", column=feature
             )

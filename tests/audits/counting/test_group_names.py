@@ -31,6 +31,10 @@ def test_values_that_differ_to_the_eye_are_kept() -> None:
     assert reduce_name("E\u0301") == reduce_name("É")
 
 
+def test_the_two_spellings_of_an_accent_are_groups_of_their_own() -> None:
+    check_names("name", ["Jose\u0301", "Jos\u00e9"])
+
+
 def test_rows_picked_under_a_name_that_reads_the_same_are_refused(tmp_path: Path) -> None:
     content = "group,y_true,y_pred\na,1,1\na\u200b,0,1\nb,0,0\n"
     with pytest.raises(BadInput, match=r"the values 'a' and 'a\\u200b' read alike"):
