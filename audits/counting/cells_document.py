@@ -222,14 +222,14 @@ def _check_scores(cells: Cells, scores: ScoreCounts) -> None:
     """Check that the scores are those of the rows in the cells."""
     for number, row in enumerate(zip(scores.count, scores.weight, scores.weight_squared, strict=True)):
         count, weight, squared = row
-        place = f"scores, row {number}"
-        check_weights(place, int(count), float(weight), float(squared), is_weighted=cells.weighted)
+        where = f"scores, row {number}"
+        check_weights(where, int(count), float(weight), float(squared), is_weighted=cells.weighted)
     found: dict[tuple[Any, ...], list[float]] = {}
     columns = (scores.group, scores.label, scores.count, scores.weight, scores.weight_squared)
     for group, label, *sums in zip(*(column.tolist() for column in columns), strict=True):
         entry = found.setdefault((scores.groups[group], label), [0, 0.0, 0.0])
-        for place, value in enumerate(sums):
-            entry[place] += value
+        for column, value in enumerate(sums):
+            entry[column] += value
     wanted = _add_up(((cell.group, cell.label), cell) for cell in cells.rows)
     if set(found) != set(wanted) or not all(_agree(found[key], wanted[key]) for key in wanted):
         raise ValueError("the scores are not those of the rows in the cells")
