@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.db.models import Count, Q, QuerySet
 
+from governance.exceptions import IntegrityBroken
 from governance.models import Checkpoint
-from governance.signer_files import read_trust
+from governance.signer_files import SignerError, read_trust
 from governance.trust import Trust
 
 
@@ -18,10 +19,13 @@ def covering_checkpoint(index: int) -> Checkpoint | None:
     """The oldest checkpoint that seals entry ``index`` for an outsider; None while nothing seals it.
 
     That is one whose key was not revoked since and which a quorum of witnesses cosigned. Where there is none yet, any
-    that covers the entry.
+    that covers the entry. Raises ``IntegrityBroken`` while the trust file is damaged.
     """
-    trust = read_trust()
     covering = Checkpoint.objects.filter(size__gt=index).order_by("size")
+    try:
+        trust = read_trust()
+    except SignerError:
+        raise IntegrityBroken("The log's trust file cannot be read. An operator must look at the signer.") from None
     if trust is None:
         return covering.first()
     sound = _believed(covering, trust)

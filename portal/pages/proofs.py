@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from governance.exceptions import GovernanceError, NotSealedYet
 from governance.merkle import MerkleError, leaf_hash, verify_inclusion
 from governance.models import AuditLogEntry
-from governance.notes import Checkpoint, NoteError, open_checkpoint
+from governance.notes import Checkpoint, NoteError
 from governance.receipts import receipt_for
-from governance.signer_files import read_trust, read_vkey
+from governance.signer_files import SignerError, read_trust, read_vkey
+from governance.trust import Trust
 
 HELD, BROKEN, OPEN = "held", "broken", "open"
 
@@ -59,8 +60,8 @@ def verify_command(document: str, receipt: str) -> str:
 
 def trust_words() -> str:
     """Whom the verifier is to trust: the log's key, or the trust file where one key does not say it all."""
-    trust = read_trust()
-    if trust is not None and (len(trust.keys) > 1 or trust.quorum):
+    trust = _read_trust()
+    if len(trust.keys) > 1 or trust.quorum:
         return "--trust log.trust.json"
     return f"--key {quote(read_vkey() or 'KEY')}"
 
@@ -98,11 +99,11 @@ def _check_sealing(
     entry: AuditLogEntry, leaf: bytes, path: list[bytes], receipt: dict[str, Any]
 ) -> tuple[tuple[Step, ...], Checkpoint | None]:
     """Signature first: a root that nobody signed proves nothing."""
-    vkey = read_vkey()
-    if vkey is None:
+    trust = _read_trust()
+    if not trust.keys:
         return (Step(OPEN, _("The log's verifier key is not here, so the signature cannot be checked.")),), None
     try:
-        checkpoint = open_checkpoint(receipt["checkpoint"], [vkey])
+        checkpoint = trust.open_checkpoint(receipt["checkpoint"])
     except NoteError as error:
         return (Step(BROKEN, _("The checkpoint's signature does not hold: %(why)s") % {"why": error}),), None
     words = {"count": len(path), "size": checkpoint.size}
@@ -116,3 +117,11 @@ def _check_sealing(
         ), checkpoint
     climbed = Step(HELD, _("From it, %(count)d hashes lead to the root over %(size)d entries.") % words)
     return (climbed, signed), checkpoint
+
+
+def _read_trust() -> Trust:
+    """The log's keys; none when their file cannot be read, which the page of checkpoints says."""
+    try:
+        return read_trust() or Trust("", ())
+    except SignerError:
+        return Trust("", ())

@@ -339,3 +339,21 @@ def test_page_of_checkpoints_costs_the_same_with_many(version, auditor, develope
         cast.register_model(version.model.project, developer, name=f"Model {number}")
         sign_once()
     assert count_queries(browse(auditor), "/log/checkpoints/") == few
+
+
+def test_entry_stays_proved_after_its_key_was_retired_and_after_it_was_revoked(version, auditor, developer) -> None:
+    old = rotate_to_overlap()
+    index = index_of("version.registered")
+    for verb in ("retire", "revoke"):
+        end_key(verb, old)
+        cast.register_model(version.model.project, developer, name=f"After {verb}")
+        sign_once()
+        answer = browse(auditor).get(f"/log/{index}/")
+        assert answer.context["proof"].outcome == "held", [step.text for step in answer.context["proof"].steps]
+
+
+def test_entry_of_a_log_whose_trust_file_is_damaged_still_has_a_page(version, auditor) -> None:
+    sign_once()
+    (keys_folder() / "log.trust.json").write_text("{}")
+    answer = browse(auditor).get(f"/log/{index_of('version.registered')}/")
+    assert (answer.status_code, answer.context["proof"].outcome) == (200, "broken")
