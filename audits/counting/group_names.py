@@ -41,8 +41,8 @@ def check_groups(features: Sequence[str], groups: Iterable[tuple[str, ...]]) -> 
 def check_names(feature: str, names: Sequence[str]) -> None:
     """Check that the groups of a feature differ to the eye.
 
-    One letter written as itself and as letter and accent (Unicode's canonical forms) is not refused: files from
-    different systems mix the two by themselves, and the groups are shown and counted apart.
+    Spaces around a name, and a letter with its accent written in Unicode's two ways, are not refused: files come with
+    them by themselves, and results keep such groups apart.
 
     Raises
     ------
@@ -58,7 +58,11 @@ def check_names(feature: str, names: Sequence[str]) -> None:
                 column=feature,
             )
         other = found.setdefault(seen, name)
-        if unicodedata.normalize("NFC", other) != unicodedata.normalize("NFC", name):
+        if _tidy(other) != _tidy(name):
             raise BadInput(
                 f"the values {other[:40]!r} and {name[:40]!r} read alike; write them the same", column=feature
             )
+
+
+def _tidy(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip(" ")
