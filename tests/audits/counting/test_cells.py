@@ -247,3 +247,27 @@ def test_scores_of_a_damaged_document_are_refused(tmp_path: Path, change: dict[s
     assert "scores" not in reduce_text(tmp_path, SIX_ROWS, columns=columns).to_json()
     with pytest.raises(BadInput, match=words):
         Cells.from_json({**document, "scores": {**document["scores"], **change}})
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("count", 9.0, "not those of the rows in the cells"),
+        ("weight_squared", 0.0, "not those of the rows in the cells"),  # it was a division by zero once
+        ("e4", 0.0, "no errors have the sums e2 and e4"),
+        ("e2", 0.0, "no errors have the sums e1 and e2"),
+        ("u4", 0.0, "no errors have the sums u2 and u4"),
+    ],
+)
+def test_errors_that_no_rows_can_have_are_refused(tmp_path: Path, column: str, value: float, words: str) -> None:
+    """Smaller moments would make the intervals of a regression narrower than the rows allow."""
+    rows = "".join(f"a,{row % 5}.5,{row % 3}.25\n" for row in range(30))
+    spec = {"task": "regression", "columns": {"y_true": "y_true", "y_pred": "y_pred"}, "sensitive": ["group"]}
+    path = tmp_path / "rows.csv"
+    path.write_text(f"group,y_true,y_pred\n{rows}")
+    document = reduce_file(path, spec).to_json()
+    assert Cells.from_json(document).errors is not None
+    errors = document["errors"]
+    errors["groups"][0][errors["columns"].index(column)] = value
+    with pytest.raises(BadInput, match=words):
+        Cells.from_json(document)
