@@ -6,6 +6,7 @@ or vanishes together with the change it records.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from governance.merkle import Frontier, inclusion_proof, leaf_hash
 from governance.models import AuditLogEntry, Checkpoint, LogHead, LogNode, LogSubject, Membership, Project
 
 FORMAT = 1
+CLOCK_SLACK = 2
+"""Seconds by which the clock may run backwards without the entry saying so. The order of entries never follows it."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ def append(
     head = _lock_head()
     at = database_now()
     body = _body(head.size, type, at, actor, subject, project, others, data, reason)
+    if (lost := _seconds_lost(head.size, at)) > CLOCK_SLACK:
+        body["clock_regression"] = lost
     try:
         check_log_profile(body)
     except CanonicalError as error:
@@ -76,6 +81,12 @@ def append(
     LogSubject.objects.bulk_create(LogSubject(entry=entry, kind=kind, object_id=pk) for kind, pk in sorted(mentioned))
     _grow(head, leaf)
     return entry
+
+
+def _seconds_lost(index: int, at: datetime) -> int:
+    """By how many seconds the database's clock runs behind the entry before this one."""
+    before = AuditLogEntry.objects.filter(pk=index - 1).values_list("at", flat=True).first()
+    return 0 if before is None else math.ceil((before - at).total_seconds())
 
 
 def _lock_head() -> LogHead:

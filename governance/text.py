@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from governance.exceptions import InvalidInput
+from governance.look_alikes import find_disguise
 
 BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -23,6 +24,12 @@ def clean_name(value: str, field: str, *, limit: int = 120) -> str:
             raise InvalidInput(
                 f"“{field}” contains the hidden character U+{ord(character):04X}; remove it.", field=field
             )
+    disguised = find_disguise(name)
+    if disguised is not None:
+        raise InvalidInput(
+            f"“{field}” contains U+{ord(disguised):04X}, which looks like another letter; write it plainly.",
+            field=field,
+        )
     return name
 
 

@@ -13,6 +13,7 @@ from governance.actors import Actor
 from governance.amendment import about_model, about_version, amend_open_versions
 from governance.auditlog import Subject
 from governance.exceptions import Duplicate, InvalidInput
+from governance.look_alikes import fold_letters
 from governance.models import Artifact, ModelVersion, Project, RegisteredModel, RiskAssessment, User
 from governance.permissions import authorise, roles_of
 from governance.questionnaire import find_questionnaire, score
@@ -46,6 +47,9 @@ def register_model(
     Project.objects.select_for_update().get(pk=project.pk)
     if RegisteredModel.objects.filter(project=project, name__iexact=name).exists():
         raise Duplicate(f"{project.name} has a model named “{name}” already.", field="name")
+    others = RegisteredModel.objects.filter(project=project).values_list("name", flat=True)
+    if fold_letters(name) in {fold_letters(other) for other in others}:
+        raise Duplicate(f"{project.name} has a model whose name looks the same.", field="name")
     owner = owner or actor.user
     if not roles_of(owner, project):
         raise InvalidInput("The owner must hold a role in the project.", field="owner")

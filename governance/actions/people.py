@@ -15,12 +15,12 @@ from governance import auditlog
 from governance.actors import API_TOKEN, COMMAND, Actor
 from governance.auditlog import Subject
 from governance.exceptions import Duplicate, InvalidInput, NotPermitted
+from governance.look_alikes import fold_email, fold_letters
 from governance.models import ApiToken, Membership, Project, RequirementTemplate, RiskTier, Role, User
 from governance.permissions import SCOPES, authorise, roles_of
 from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.requirement_template import built_in_text, parse_template
 from governance.revision import check_revision
-from governance.same_person import fold_email
 from governance.text import clean_name, clean_text
 from governance.token_secret import digest_secret
 
@@ -159,6 +159,8 @@ def create_project(*, name: str, description: str = "", actor: Actor) -> Project
     slug = slugify(name)
     if Project.objects.filter(name__iexact=name).exists() or Project.objects.filter(slug=slug).exists():
         raise Duplicate(f"There is a project named “{name}” already.", field="name")
+    if fold_letters(name) in {fold_letters(other) for other in Project.objects.values_list("name", flat=True)}:
+        raise Duplicate("There is a project whose name looks the same.", field="name")
     if not slug:
         raise InvalidInput("“name” needs at least one letter or digit.", field="name")
     project = Project(name=name, slug=slug, description=clean_text(description, "description"))
