@@ -24,4 +24,4 @@ def of_item(threads: Mapping[str, Sequence[Thread]] | None, key: str) -> Sequenc
 def mark_mentions(text: str) -> SafeString:
     """The text, escaped, with its “@login”s set apart."""
     escaped = str(conditional_escape(text))
-    return mark_safe(MENTION.sub(r'<span class="mention">@\1</span>', escaped))  # noqa: S308 - escaped above
+    return mark_safe(MENTION.sub(r'<span class="called">@\1</span>', escaped))  # noqa: S308 - escaped above

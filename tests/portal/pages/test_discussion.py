@@ -30,7 +30,7 @@ def test_thread_from_the_first_question_to_its_end(version, auditor, developer):
     question = Remark.objects.get()
     assert posted["Location"] == f"{address}?tab=discussion#remark-{question.pk}"
     tab = client.get(f"{address}?tab=discussion").content.decode()
-    assert '<span class="mention">@dana</span>, why &lt;two&gt;?' in tab
+    assert '<span class="called">@dana</span>, why &lt;two&gt;?' in tab
     assert "Open question" in tab
     browse(developer).post(f"/remarks/{question.pk}/answer/", {"text": "Because of the tier."})
     assert client.post(f"/remarks/{question.pk}/resolve/", {"resolution": ""}).status_code == 302
