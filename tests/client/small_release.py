@@ -104,3 +104,14 @@ def judge(bundle: Any = BUNDLE, trusted: Any = None, **asked: Any) -> Any:
     """Ask the stand-alone verifier as a deployer would."""
     questions = {"digest": DIGEST, "environment": "production", "at": AT, "revocations": LIST} | asked
     return verifier.verify_attestation(bundle, [KEY.vkey] if trusted is None else trusted, **questions)
+
+
+def changed(value: Any, path: str, new: Any) -> Any:
+    """A copy with one value deep inside exchanged; the path is written with dots."""
+    copy = json.loads(json.dumps(value))
+    *parents, last = path.split(".")
+    target = copy
+    for name in parents:
+        target = target[int(name)] if isinstance(target, list) else target[name]
+    target[last] = new
+    return copy
