@@ -22,6 +22,7 @@ from countersign.transport import ATTEMPTS
 from countersign.types import Gate, Model, NewToken, ProjectName, ProofOfConcept, Release, SignOff, Version
 
 SIGN_IN = "/sign-in/"
+SECOND_STEP = "/sign-in/second/"
 CSRF_FIELD = re.compile(r'name="csrfmiddlewaretoken"\s+value="([^"]+)"')
 
 
@@ -49,31 +50,36 @@ class Client(PeopleVerbs, CatalogVerbs, LineageVerbs, EvidenceVerbs, JudgementVe
 class Session(Client):
     """A person's connection, signed in by login and password: for what no token may do.
 
-    Signing, deciding and promoting ask for the password again each time; it is never kept here.
+    Signing, deciding and promoting ask for the password again each time; it is never kept here. Whoever has a code
+    generator gives its ``code`` with each password; each code is good once.
     """
 
-    def __init__(self, url: str, username: str, password: str, *, attempts: int = ATTEMPTS) -> None:
+    def __init__(self, url: str, username: str, password: str, *, code: str = "", attempts: int = ATTEMPTS) -> None:
         super().__init__(url, None, attempts=attempts)
         try:
-            self._sign_in(username, password)
+            self._sign_in(username, password, code)
         except BaseException:
             self.close()
             raise
 
-    def _sign_in(self, username: str, password: str) -> None:
+    def _sign_in(self, username: str, password: str, code: str) -> None:
         """Fill in the sign-in page as a browser does."""
         page = self.page(SIGN_IN)
         field = CSRF_FIELD.search(page)
         if field is None:
             raise CountersignError("no_sign_in_page", None, f"{self.url}{SIGN_IN} is no sign-in page.")
-        form = {"username": username, "password": password, "csrfmiddlewaretoken": field[1]}
+        form = {"username": username, "password": password, "code": code, "csrfmiddlewaretoken": field[1]}
         answer = self._visit("POST", SIGN_IN, data=form, headers={"Referer": self.url + SIGN_IN})
         if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             raise CountersignError(
                 "locked_out", answer.status_code, "Too many wrong passwords. Wait a quarter of an hour."
             )
         if answer.status_code != HTTPStatus.FOUND:
-            raise CountersignError("sign_in_failed", answer.status_code, "Login or password is not right.")
+            raise CountersignError("sign_in_failed", answer.status_code, "Login, password or code is not right.")
+        if answer.headers.get("Location", "").endswith(SECOND_STEP):
+            raise CountersignError(
+                "second_factor_needed", answer.status_code, "This account has a second factor: give its code as well."
+            )
 
     def page(self, path: str) -> str:
         """The HTML of a page of the portal."""
@@ -124,6 +130,7 @@ class Session(Client):
         role: str,
         dossier_digest: str,
         password: str,
+        code: str = "",
         meaning: str,
         decision: str = "approve",
         reason: str = "",
@@ -142,9 +149,11 @@ class Session(Client):
             "password": password,
         }
         return read_answer(SignOff, self.write(f"model-versions/{version.id}/sign-offs", body))
+            "code": code,
+            "conditions": [dict(condition) for condition in conditions],
 
     def grant_waiver(
-        self, version: Version, *, finding_key: str, reason: str, expires_at: datetime, password: str
+        self, version: Version, *, finding_key: str, reason: str, expires_at: datetime, password: str, code: str = ""
     ) -> None:
         """Accept a named gap until a moment. The finding stays visible as WAIVED."""
         body = {
@@ -154,10 +163,12 @@ class Session(Client):
             "password": password,
         }
         self.write(f"model-versions/{version.id}/waivers", body)
+            "code": code,
 
-    def promote(self, version: Version, gate: Gate, *, password: str) -> Release:
+    def promote(self, version: Version, gate: Gate, *, password: str, code: str = "") -> Release:
         """Release the version into the environment that the gate was judged for."""
-        body = {"environment": gate.environment, "dossier_digest": gate.dossier_digest, "password": password}
+        seen = {"environment": gate.environment, "dossier_digest": gate.dossier_digest}
+        body = {**seen, "password": password, "code": code}
         return read_answer(Release, self.write(f"model-versions/{version.id}/promote", body))
 
     def retire_version(self, version: Version, *, reason: str) -> None:

@@ -203,3 +203,12 @@ def test_a_download_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     assert target.read_bytes() == b"%PDF-"
     assert told[-1] == (5, 5)
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_session_says_that_a_code_is_needed() -> None:
+    page = Answer(200, b'<input name="csrfmiddlewaretoken" value="abc123">', {"Content-Type": "text/html"})
+    onward = Answer(302, b"", {"Location": "/sign-in/second/"})
+    with scripted_portal(page, onward) as portal, pytest.raises(CountersignError) as caught:
+        Session(portal.url, "noor", "a password")
+
+    assert caught.value.code == "second_factor_needed"
