@@ -101,7 +101,7 @@ def _seal(text: str) -> str:
 
 def _ring() -> MultiFernet:
     """Encrypts with the present secret key; reads what former ones (SECRET_KEY_FALLBACKS) encrypted."""
-    return MultiFernet([Fernet(_derive_key(key)) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
+    return MultiFernet([Fernet(_derive_key(str(key))) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
 
 
 def _derive_key(secret_key: str) -> bytes:

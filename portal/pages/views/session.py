@@ -133,7 +133,7 @@ def keep_pending(request: HttpRequest, user: User, following: str) -> None:
 def read_pending(request: HttpRequest) -> Pending | None:
     """Who is half signed in here; nobody after five minutes, a change of password, or the account's end."""
     kept: dict[str, Any] = request.session.get(PENDING) or {}
-    user = User.objects.filter(pk=kept.get("user"), is_active=True).first()
+    user = User.objects.filter(pk=kept.get("user") or 0, is_active=True).first()
     if user is None or timezone.now().timestamp() - kept["at"] > PENDING_LASTS.total_seconds():
         return None
     if not constant_time_compare(kept["password"], user.get_session_auth_hash()):
