@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -134,8 +134,10 @@ class Session(Client):
         meaning: str,
         decision: str = "approve",
         reason: str = "",
+        conditions: Sequence[Mapping[str, str]] = (),
     ) -> SignOff:
-        """Sign the dossier that was read. ``decision`` is approve, request_changes or reject.
+        """Sign the dossier that was read. ``decision`` is approve, approve_conditions, request_changes, reject or
+        abstain. ``conditions`` lists {"text", "owner", "due_at"}: what, whose login, until which instant.
 
         Refused with the gate's findings (``gate_closed``) where an approval is not possible yet, and
         (``dossier_changed``) where somebody changed something after it was read.
@@ -147,10 +149,10 @@ class Session(Client):
             "reason": reason,
             "dossier_digest": dossier_digest,
             "password": password,
-        }
-        return read_answer(SignOff, self.write(f"model-versions/{version.id}/sign-offs", body))
             "code": code,
             "conditions": [dict(condition) for condition in conditions],
+        }
+        return read_answer(SignOff, self.write(f"model-versions/{version.id}/sign-offs", body))
 
     def grant_waiver(
         self, version: Version, *, finding_key: str, reason: str, expires_at: datetime, password: str, code: str = ""
@@ -161,9 +163,9 @@ class Session(Client):
             "reason": reason,
             "expires_at": expires_at.isoformat(),
             "password": password,
+            "code": code,
         }
         self.write(f"model-versions/{version.id}/waivers", body)
-            "code": code,
 
     def promote(self, version: Version, gate: Gate, *, password: str, code: str = "") -> Release:
         """Release the version into the environment that the gate was judged for."""
