@@ -123,6 +123,7 @@ MODELS: list[URLPattern] = [
     path("emergencies/<int:pk>/withdraw/", releases.withdraw_emergency, name="emergency-withdraw"),
     path("releases/", releases.list_in_use, name="in-use"),
     path("releases/<int:pk>/roll-back/", releases.roll_back, name="roll-back"),
+    path("releases/<int:pk>/attestation", exports.download_attestation, name="attestation"),
     path("findings/", releases.list_follow_ups, name="follow-ups"),
     path("findings/<int:pk>/close/", releases.close_follow_up, name="follow-up-close"),
     path("versions/<int:pk>/evidence/new/", evidence.submit, name="evidence-new"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from governance.actions import people
+from governance.actions import people, promotion
+from governance.dossier import collect
 from governance.models import Checkpoint
 from governance.receipts import vkey
 from governance.signer import sign_once
@@ -138,3 +140,30 @@ def test_verifier_is_handed_to_everybody(auditor):
         assert answer.status_code == 200
         assert answer.content == FILE.read_bytes()
         assert answer["Content-Disposition"] == 'attachment; filename="verifier.py"'
+
+
+def test_attestation_is_downloaded_from_the_page_of_what_is_in_use(
+    sealed, ready_version, signers, approver, auditor, stranger
+):
+    cast.sign_by_all(ready_version, signers)
+    release = promotion.promote(
+        ready_version,
+        environment="production",
+        dossier_digest=collect(ready_version).digest,
+        password=cast.PASSWORD,
+        actor=cast.acting(approver),
+    )
+    address = f"/releases/{release.pk}/attestation"
+    assert browse(auditor).get(address).status_code == 404  # not sealed yet
+    assert address.encode() not in browse(auditor).get("/releases/").content
+    sign_once()
+    page = browse(auditor).get("/releases/").content
+    for link in (address, "/verifier.py", "/log/trust", "/api/v1/revocations"):
+        assert f'href="{link}"'.encode() in page
+    trust = verifier.read_trust(json.loads(browse(auditor).get("/log/trust").content))
+    bundle = json.loads(browse(auditor).get(address).content)
+    listed = json.loads(Client().get("/api/v1/revocations").content)
+    verdict = verifier.verify_attestation(bundle, trust, environment="production", revocations=listed)
+    assert verdict.outcome is GOOD, verdict.message
+    assert browse(stranger).get(address).status_code == 404
+    assert Client().get(address).status_code == 302

@@ -1,9 +1,9 @@
-"""The log to take away: what somebody may export, and the program that checks it without the portal."""
+"""What is taken away and checked without the portal: the log, attestations, and the program that checks them."""
 
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -11,12 +11,14 @@ from django.views.decorators.http import require_safe
 from governance import auditlog
 from governance.exceptions import InvalidInput, NotSealedYet
 from governance.exporting import export_log
-from governance.models import Membership, Project
+from governance.models import Membership, Project, Release
 from governance.permissions import RULES, may
+from governance.receipts import attestation_bundle
 from governance.signer_files import read_vkey
 from portal.actors import actor_of
 from portal.exports import begun_size, send_export, send_verifier
 from portal.pages.guard import require
+from portal.pages.perform import no_store
 from portal.pages.proofs import trust_words
 
 
@@ -51,6 +53,20 @@ def download_log(request: HttpRequest, pk: int | None = None) -> HttpResponseBas
         return send_export(request, export_log(project=project, size=begun_size(request), actor=actor))
     except (NotSealedYet, InvalidInput) as missing:
         raise Http404(missing.message) from None
+
+
+@require_safe
+@no_store
+def download_attestation(request: HttpRequest, pk: int) -> HttpResponse:
+    """The signed statement by which a release may run, with its receipt: for whoever checks it offline."""
+    release = get_object_or_404(Release.objects.visible_to(actor_of(request).user), pk=pk)
+    try:
+        bundle = attestation_bundle(release)
+    except NotSealedYet as waiting:
+        raise Http404(waiting.message) from None
+    answer = JsonResponse(bundle, json_dumps_params={"indent": 1})
+    answer["Content-Disposition"] = f'attachment; filename="release-{release.pk}.attestation.json"'
+    return answer
 
 
 @login_not_required

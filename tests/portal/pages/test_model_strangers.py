@@ -40,6 +40,7 @@ OF_VERSION = {
 }
 OF_REMARK = {"remark-answer", "remark-resolve"}
 OF_EVIDENCE = {"evidence", "evidence-file"}
+OF_RELEASE = {"attestation"}
 OF_VOTE = {"overrule", "condition-fulfil"}
 OF_EVALUATION = {"evaluation", "evaluation-cancel", "evaluation-progress"}
 OF_THINGS = OF_MODEL | OF_REQUIREMENT | OF_VERSION | OF_REMARK | OF_VOTE
@@ -72,7 +73,7 @@ def addresses(ready_version, validator, developer) -> dict[str, str]:
 
 
 def test_every_model_address_has_a_line_here() -> None:
-    known = OPEN | OF_THINGS | OF_EVIDENCE | OF_EVALUATION
+    known = OPEN | OF_THINGS | OF_EVIDENCE | OF_EVALUATION | OF_RELEASE
 
     assert {str(pattern.name) for pattern in MODELS} == known
 
