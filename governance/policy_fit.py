@@ -1,4 +1,4 @@
-"""Whether a policy fits its project: an order of environments that can be walked, and enough people to sign.
+"""Whether a policy fits its project: the next version, an order of environments that can be walked, enough people.
 
 A policy that nobody could satisfy keeps the gate closed for ever. That is safe, and better said before it is adopted.
 """
@@ -11,10 +11,38 @@ from django.utils.translation import gettext as _
 
 from governance.dossier_signing import read_owning_team, read_panels
 from governance.exceptions import InvalidInput
-from governance.models import Project, Role
+from governance.models import Project, PromotionPolicy, RiskTier, Role
 from governance.policies_in_force import policies_in_force
-from governance.policy import Policy
+from governance.policy import Policy, check_characters, parse_policy
 from governance.votes import match_slots
+
+
+def check_proposal(project: Project, *, risk_tier: str, environment: str, text: str) -> Policy:
+    """The policy that a text would be as the next version for a tier and an environment, or what is wrong with it."""
+    if risk_tier not in RiskTier.values:
+        raise InvalidInput(f"“{risk_tier[:40]}” is not a tier.", field="risk_tier")
+    text = text.replace("\r\n", "\n")
+    check_characters(text)
+    policy = parse_policy(text)
+    if policy.risk_tier != risk_tier:
+        raise InvalidInput(f"“risk_tier”: the text speaks of “{policy.risk_tier}”, not of “{risk_tier}”.", field="text")
+    if policy.environment != environment:
+        raise InvalidInput(
+            f"“environment”: the text speaks of “{policy.environment}”, not of “{environment[:40]}”.", field="text"
+        )
+    number = next_number(project, risk_tier, environment)
+    if policy.version != number:
+        raise InvalidInput(f"“version”: the next version is {number}; this text says {policy.version}.", field="text")
+    check_order(policy, project)
+    return policy
+
+
+def next_number(project: Project, risk_tier: str, environment: str) -> int:
+    """The number of the next version: one more than the last proposed, or than the built-in text where it speaks."""
+    versions = PromotionPolicy.objects.filter(project=project, risk_tier=risk_tier, environment=environment)
+    numbers = list(versions.values_list("number", flat=True))
+    in_force = policies_in_force(project).get((risk_tier, environment))
+    return max([*numbers, in_force.version if in_force else 0]) + 1
 
 
 def check_order(policy: Policy, project: Project) -> None:

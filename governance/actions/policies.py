@@ -12,15 +12,13 @@ from governance.dossier_records import read_bodies, records
 from governance.exceptions import (
     Duplicate,
     IntegrityBroken,
-    InvalidInput,
     NotPermitted,
     TransitionNotAllowed,
 )
-from governance.models import AuditLogEntry, PolicyText, Project, PromotionPolicy, RiskTier
+from governance.models import AuditLogEntry, PolicyText, Project, PromotionPolicy
 from governance.permissions import authorise
-from governance.policies_in_force import policies_in_force, read_policy
-from governance.policy import Policy, check_characters, parse_policy
-from governance.policy_fit import check_order, list_lacking_people
+from governance.policies_in_force import read_policy
+from governance.policy_fit import check_order, check_proposal, list_lacking_people
 from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.text import clean_text
 
@@ -54,34 +52,6 @@ def propose_policy(
     )
     _log("policy.proposed", proposed, actor, reason)
     return proposed
-
-
-def check_proposal(project: Project, *, risk_tier: str, environment: str, text: str) -> Policy:
-    """The policy that a text would be as the next version for a tier and an environment, or what is wrong with it."""
-    if risk_tier not in RiskTier.values:
-        raise InvalidInput(f"“{risk_tier[:40]}” is not a tier.", field="risk_tier")
-    text = text.replace("\r\n", "\n")
-    check_characters(text)
-    policy = parse_policy(text)
-    if policy.risk_tier != risk_tier:
-        raise InvalidInput(f"“risk_tier”: the text speaks of “{policy.risk_tier}”, not of “{risk_tier}”.", field="text")
-    if policy.environment != environment:
-        raise InvalidInput(
-            f"“environment”: the text speaks of “{policy.environment}”, not of “{environment[:40]}”.", field="text"
-        )
-    number = next_number(project, risk_tier, environment)
-    if policy.version != number:
-        raise InvalidInput(f"“version”: the next version is {number}; this text says {policy.version}.", field="text")
-    check_order(policy, project)
-    return policy
-
-
-def next_number(project: Project, risk_tier: str, environment: str) -> int:
-    """The number of the next version: one more than the last proposed, or than the built-in text where it speaks."""
-    versions = PromotionPolicy.objects.filter(project=project, risk_tier=risk_tier, environment=environment)
-    numbers = list(versions.values_list("number", flat=True))
-    in_force = policies_in_force(project).get((risk_tier, environment))
-    return max([*numbers, in_force.version if in_force else 0]) + 1
 
 
 @record_refusal("policy.refused")

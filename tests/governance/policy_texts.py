@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from governance.actions.policies import adopt_policy, next_number, propose_policy
+from governance.actions.policies import adopt_policy, propose_policy
 from governance.models import Project, PromotionPolicy, User
 from governance.policy import BUILT_IN
+from governance.policy_fit import next_number
 from tests import cast
 
 HIGH = (BUILT_IN / "high.yaml").read_text(encoding="utf-8")

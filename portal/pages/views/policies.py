@@ -12,13 +12,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from governance.actions import policies
-from governance.actions.policies import next_number
 from governance.dry_run import DryRun, dry_run
 from governance.models import Project, PromotionPolicy, RiskTier
 from governance.permissions import available_verbs, may
 from governance.policies_in_force import policies_in_force, read_policy
 from governance.policy import ENVIRONMENT, RISK_TIERS, Policy, policy_for
-from governance.policy_fit import list_empty_rights, list_lacking_people
+from governance.policy_fit import check_proposal, list_empty_rights, list_lacking_people, next_number
 from portal.actors import actor_of
 from portal.pages.forms.policies import AdoptForm, ProposeForm, WithdrawForm
 from portal.pages.forms.proof import demand_of
@@ -112,7 +111,7 @@ def propose(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _try_out(project: Project, form: ProposeForm) -> list[DryRun]:
-    return dry_run(policies.check_proposal(project, **form.given()), project)
+    return dry_run(check_proposal(project, **form.given()), project)
 
 
 def _begin(project: Project, request: HttpRequest) -> dict[str, str]:

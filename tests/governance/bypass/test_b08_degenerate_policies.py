@@ -6,12 +6,13 @@ import math
 
 import pytest
 
-from governance.actions.policies import check_proposal, propose_policy
+from governance.actions.policies import propose_policy
 from governance.dossier import collect
 from governance.exceptions import InvalidInput
 from governance.gate import judge
 from governance.models import AuditLogEntry, PolicyText, Project, PromotionPolicy
 from governance.policy import BUILT_IN, parse_policy
+from governance.policy_fit import check_proposal
 from governance.policy_text import LONGEST_TEXT, PolicyFault
 from tests import cast
 from tests.governance.policy_texts import HIGH, next_text
