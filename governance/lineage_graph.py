@@ -17,6 +17,7 @@ SECONDS = 10
 LONGEST = 34
 # Measured: 200 derivations that cross each other take 2 s, 300 take 8 s, and nobody can read them.
 MOST_DERIVATIONS = 200
+RECALLED = ', color="#a3201d", fontcolor="#a3201d", penwidth=2'
 # Measured with a sans-serif font; the page draws the letters in its own.
 HEADER = """digraph lineage {
   graph [rankdir=LR, nodesep=0.3, ranksep=0.6, pad=0.2, bgcolor="transparent", fontname="Helvetica"];
@@ -53,7 +54,14 @@ def _describe_data(dossier: Dossier) -> list[str]:
     used = {item.dataset_version_id: f"{item.dataset} v{item.number}" for item in dossier.datasets}
     rows = {item.dataset_version_id: f"{item.row_count:,} rows" for item in dossier.datasets}
     labels = {item.source_id: item.source for item in dossier.derivations} | _derived(dossier.derivations) | used
-    nodes = [_node(f"data{pk}", [label, rows.get(pk, "")], "data") for pk, label in sorted(labels.items())]
+    recalled = {item.dataset_version_id for item in dossier.datasets if item.recalled}
+    recalled |= {item.source_id for item in dossier.derivations if item.source_recalled}
+    nodes = [
+        _node(f"data{pk}", [label, rows.get(pk, ""), "recalled"], "data recalled", RECALLED)
+        if pk in recalled
+        else _node(f"data{pk}", [label, rows.get(pk, "")], "data")
+        for pk, label in sorted(labels.items())
+    ]
     made = [_edge(f"data{item.source_id}", f"data{item.derived_id}", item.description) for item in dossier.derivations]
     uses = [
         _edge(f"data{item.dataset_version_id}", "version", str(DatasetRole(item.role).label).lower())
@@ -90,9 +98,9 @@ def _describe_evaluations(dossier: Dossier) -> list[str]:
     return lines
 
 
-def _node(name: str, lines: list[str], kind: str) -> str:
+def _node(name: str, lines: list[str], kind: str, look: str = "") -> str:
     label = "\\n".join(_escape(line) for line in lines if line)
-    return f'{name} [label="{label}", class="{kind}"];'
+    return f'{name} [label="{label}", class="{kind}"{look}];'
 
 
 def _edge(start: str, end: str, label: str) -> str:

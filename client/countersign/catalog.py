@@ -169,7 +169,10 @@ class CatalogVerbs(Transport):
         }
         return read_answer(Version, self.write(f"models/{model.id}/versions", body))
 
-    def submit_version(self, version: Version) -> Version:
-        """Put a version before its reviewers. Needs a proof of concept with a recorded go."""
-        self.write(f"model-versions/{version.id}/submit")
+    def submit_version(self, version: Version, *, environment: str = "production") -> Version:
+        """Put a version before its reviewers, for one environment: the policy in force there is bound to it.
+
+        Needs a proof of concept with a recorded go.
+        """
+        self.write(f"model-versions/{version.id}/submit", {"environment": environment})
         return self.version(version.id)

@@ -71,6 +71,11 @@ class LineageVerbs(Transport):
         }
         return read_answer(DatasetVersion, self.write(f"datasets/{dataset.id}/versions", body))
 
+    def recall_dataset_version(self, dataset_version: DatasetVersion, *, reason: str) -> DatasetVersion:
+        """Say that data must not be relied on any more. Approvals of every model that uses it are taken back."""
+        answer = self.write(f"dataset-versions/{dataset_version.id}/recall", {"reason": reason})
+        return read_answer(DatasetVersion, answer)
+
     def dataset_uses(self, version: Version) -> list[DatasetUse]:
         """Return which dataset versions a model version used, and for what."""
         return [read_answer(DatasetUse, item) for item in self.each(f"model-versions/{version.id}/dataset-uses")]

@@ -68,9 +68,9 @@ class PeopleVerbs(Transport):
         body = {"username": username, "role": role}
         return read_answer(Membership, self.write(f"projects/{project.id}/memberships", body))
 
-    def end_role(self, membership: Membership) -> None:
-        """Take a role back. It stays in the record, with its end."""
-        self.write(f"memberships/{membership.id}", method="DELETE")
+    def end_role(self, membership: Membership, *, reason: str = "", for_cause: bool = False) -> None:
+        """Take a role back. It stays in the record, with its end; for cause, what was signed in it counts no more."""
+        self.write(f"memberships/{membership.id}/end", {"reason": reason, "for_cause": for_cause})
 
     def tokens(self) -> Sequence[Token]:
         """Return your own tokens, without their secrets."""

@@ -165,6 +165,8 @@ class Version:
     parent: int | None
     notes: str
     created_by: Person
+    target_environment: str = "production"
+    policy_digest: str = ""
 
     def __str__(self) -> str:
         return f"{self.model.name} v{self.number}"
@@ -194,6 +196,8 @@ class DatasetVersion:
     number: int
     digest: str
     row_count: int
+    recalled_at: datetime | None = None
+    recall_reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,18 @@ def test_a_token_cannot_sign(office: Office, released: Version) -> None:
     assert (caught.value.code, caught.value.status) == ("person_needed", 403)
 
 
+def test_recalled_data_says_so(office: Office, cleo: Client, new_version: Callable[[], Version]) -> None:
+    version = new_version()
+    used = cleo.dataset_uses(version)[0].dataset_version
+
+    recalled = cleo.recall_dataset_version(used, reason="The wrong clinic.")
+
+    assert (recalled.id, recalled.recall_reason) == (used.id, "The wrong clinic.")
+    assert recalled.recalled_at is not None
+    findings = {finding.key for finding in cleo.gate(version).findings}
+    assert f"lineage:recalled:{used.id}" in findings
+
+
 def test_a_closed_gate_refuses_a_signature_with_its_findings(
     office: Office, cleo: Client, new_version: Callable[[], Version]
 ) -> None:

@@ -79,3 +79,13 @@ def test_more_derivations_than_can_be_drawn_in_time_are_left_to_the_table(ready_
     started = time.monotonic()
     assert draw(replace(dossier, derivations=dense)) == ""
     assert time.monotonic() - started < 1
+
+
+def test_recalled_data_stands_out(version, developer) -> None:
+    data = version.dataset_uses.get(role="training").dataset_version
+    assert "recalled" not in describe(collect(version))
+    lineage.recall_dataset_version(data, reason="The wrong clinic.", actor=cast.acting(developer))
+    text = describe(collect(version))
+
+    assert text.count('class="data recalled"') == 1
+    assert f'data{data.pk} [label="' in text
