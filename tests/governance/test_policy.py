@@ -274,3 +274,10 @@ def test_depth_is_limited(depth):
     match = "nested too deeply" if depth == 7 else "none of"
     with pytest.raises(PolicyFault, match=match):
         parse_policy(text)
+
+
+def test_rules_that_say_nothing_are_closed():
+    assert SignOffStep("validator", 1) == SignOffStep("validator", 1, of=0, independent=False)
+    assert ConditionRule() == ConditionRule(allowed=False, run_until_due=False, longest_days=0)
+    assert WaiverRule() == WaiverRule(roles=(), longest_days=0)
+    assert EmergencyRule() == EmergencyRule(allowed=False, longest_hours=0, roles=())
