@@ -13,7 +13,7 @@ from django.utils import timezone
 from governance import store
 from governance.canonical import canonical_digest
 from governance.log_verification import verify_files
-from governance.models import EvaluationInput, StoredFile
+from governance.models import EvaluationInput, Remark, SecondFactor, StoredFile
 from tests import cast
 from tests.governance.log_history import History
 from tests.governance.tampering import check, read_entry, run_sql
