@@ -126,11 +126,13 @@ def explain_clusters(name: str, groups: Sequence[Group]) -> str | None:
         return None
     if METRICS[name].needs != "label":
         return CLUSTERS_UNKNOWN
-    return explain_few([found.get(name, ClustersBehind(0, 0.0)) for found in counted])
+    return explain_few([found[name] for found in counted if name in found])
 
 
 def explain_few(clusters: Sequence[ClustersBehind]) -> str | None:
     """Return that some of these are too few clusters; None where all are enough."""
+    if not clusters:
+        return None
     fewest = min(clusters)
     if fewest.number < FEWEST_CLUSTERS:
         return f"too few clusters: {fewest.number}, and at least {FEWEST_CLUSTERS} are needed"
