@@ -20,6 +20,7 @@ from governance.models import AuditLogEntry
 BATCH = 2_000
 # The log's profile has ASCII keys and no floats: for such values this is their RFC 8785 form, at C speed.
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False).encode
+_decode = json.JSONDecoder().raw_decode
 COLUMNS = ("index", "body", "leaf", "type", "at", "actor_id", "project_id")
 
 
@@ -61,11 +62,12 @@ def read_body(row: EntryRow) -> dict[str, Any]:
     if leaf_hash(text) != bytes(row.leaf):
         raise BrokenEntry(row.place, "its text does not have the leaf hash that was stored with it")
     try:
-        body = json.loads(text)
-        again = _encode(body).encode()
+        spoken = text.decode()
+        body, end = _decode(spoken)
+        again = _encode(body)
     except (ValueError, RecursionError):
         raise BrokenEntry(row.place, "its text is not JSON") from None
-    if again != text:
+    if again != spoken or end != len(spoken):
         raise BrokenEntry(row.place, "its text is not in the canonical form")
     if not isinstance(body, dict) or type(body.get("index")) is not int or body["index"] != row.place:
         raise BrokenEntry(row.place, "its text says that it stands somewhere else in the log")
