@@ -13,10 +13,11 @@ from governance.auditlog import Subject
 from governance.canonical import canonical_bytes, sha256_hex
 from governance.dossier import Dossier, keep
 from governance.dossier_items import instant
-from governance.exceptions import NotSealedYet
+from governance.exceptions import NotPermitted, NotSealedYet, StaleReading, TransitionNotAllowed
 from governance.gate import GateDecision
 from governance.lifecycle import State
 from governance.models import ModelVersion, RegisteredModel, Release, ReleaseKind
+from governance.permissions import duties_are_separate
 from governance.votes import counting_approvals
 
 ENTRY_TYPES = {
@@ -34,6 +35,20 @@ def lock(version: ModelVersion) -> tuple[RegisteredModel, ModelVersion]:
     return model, locked
 
 
+def check_reading(dossier: Dossier, seen: str, actor: Actor) -> None:
+    """Refuse who saw another dossier, and who contributed to this one."""
+    if seen != dossier.digest:
+        raise StaleReading(
+            "The dossier changed after you opened it. Read what changed first.",
+            code="dossier_changed",
+            field="dossier_digest",
+        )
+    if not dossier.solo_mode and not duties_are_separate(actor.user, dossier.contributor_person_keys):
+        raise NotPermitted(
+            "You contributed to this dossier, so somebody else must promote it.", code="duties_not_separate"
+        )
+
+
 def check_records(dossier: Dossier) -> None:
     """Hash every evidence file again, and see that the log's seals hold. Raises what is wrong; nothing is released."""
     for item in dossier.evidence:
@@ -44,6 +59,22 @@ def check_records(dossier: Dossier) -> None:
             "The log is not sealed: its signer is behind or has raised an alarm. Nothing is released until it is. "
             "An operator must run: manage.py verify_log"
         )
+
+
+def find_former(release: Release) -> Release:
+    """The newest release of another version that ran in this environment before, and was not an emergency."""
+    earlier = Release.objects.filter(
+        model=release.model_id, environment=release.environment, started_at__lt=release.started_at
+    ).exclude(version=release.version_id)
+    former = (
+        earlier.exclude(kind=ReleaseKind.EMERGENCY)
+        .select_related("version__model__project", "dossier")
+        .order_by("-started_at", "-pk")
+        .first()
+    )
+    if former is None:
+        raise TransitionNotAllowed("There is no former release to go back to.", code="no_former_release")
+    return former
 
 
 def release(
@@ -59,50 +90,50 @@ def release(
     actor: Actor,
 ) -> Release:
     """End what runs in the environment, start the new release, log and attest it: one step of one transaction."""
-    model, environment = version.model, decision.environment
-    moved = _end_former(version, environment, dossier.as_of) | move(version, verb)
-    findings = tell_findings(decision)
-    statement = attestations.statement(
-        dossier,
-        decision,
-        kind=kind,
-        not_before=dossier.as_of,
-        expires_at=expires_at,
-        solo_mode=dossier.solo_mode,
-        conditions=list(_tell_conditions(dossier)),
-    )
+    moved = _end_former(version, decision.environment, dossier.as_of) | move(version, verb)
     made = Release.objects.create(
-        model=model,
+        model=version.model,
         version=version,
-        environment=environment,
+        environment=decision.environment,
         kind=kind,
         dossier=keep(dossier),
         promoted_by=actor.user,
         started_at=dossier.as_of,
         expires_at=expires_at,
-        statement=statement,
-        findings=findings,
+        findings=tell_findings(decision),
+        statement=attestations.statement(
+            dossier,
+            decision,
+            kind=kind,
+            not_before=dossier.as_of,
+            expires_at=expires_at,
+            solo_mode=dossier.solo_mode,
+            conditions=list(_tell_conditions(dossier)),
+        ),
     )
+    told = {"policy": decision.policy_digest, "states": moved, **(data or {})}
     entry = auditlog.append(
         ENTRY_TYPES[ReleaseKind(kind)],
         actor=actor,
         subject=Subject("release", made.pk, str(made), dossier.digest),
-        project=model.project,
-        related=[about_version(version), about_model(model)],
-        data={
-            "environment": environment,
-            "dossier": dossier.digest,
-            "policy": decision.policy_digest,
-            "statement": attestations.statement_digest(statement),
-            "findings": sha256_hex(findings.encode()),
-            "expires_at": instant(expires_at),
-            "states": moved,
-            **(data or {}),
-        },
+        project=version.model.project,
+        related=[about_version(version), about_model(version.model)],
+        data=_tell_release(made) | told,
         reason=reason,
     )
     auditlog.stamp(made, entry)
     return made
+
+
+def _tell_release(made: Release) -> dict[str, Any]:
+    """What the log says of a release: enough to see every later change of its row."""
+    return {
+        "environment": made.environment,
+        "dossier": made.dossier_id,
+        "statement": attestations.statement_digest(made.statement),
+        "findings": sha256_hex(made.findings.encode()),
+        "expires_at": instant(made.expires_at),
+    }
 
 
 def tell_findings(decision: GateDecision) -> str:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from django.db import transaction
 
 from governance import auditlog, releasing
-from governance.actions.promotion import check_reading
 from governance.actions.refusals import record_refusal
 from governance.actors import Actor
 from governance.amendment import about_model, about_version
@@ -41,7 +40,7 @@ def ask_for_emergency(
     proved = reauthenticate(actor.user, password, challenge=challenge_for("ask_for_emergency", dossier_digest))
     dossier = collect(version)
     _check_rule(dossier, version, hours, actor)
-    check_reading(dossier, dossier_digest, actor)
+    releasing.check_reading(dossier, dossier_digest, actor)
     environment = dossier.policy.environment
     if EmergencyRequest.objects.filter(version=version, confirmed_at=None, withdrawn_at=None).exists():
         raise Duplicate("An emergency promotion of this version waits for its confirmation already.")
@@ -101,7 +100,7 @@ def confirm_emergency(
     proved = reauthenticate(actor.user, password, challenge=challenge_for("confirm_emergency", dossier_digest))
     dossier = collect(version)
     _check_rule(dossier, version, request.hours, actor)
-    check_reading(dossier, dossier_digest, actor)
+    releasing.check_reading(dossier, dossier_digest, actor)
     if dossier.digest != request.dossier_id:
         raise TransitionNotAllowed("The dossier changed after this was asked for. Ask again.", code="dossier_changed")
     releasing.check_records(dossier)

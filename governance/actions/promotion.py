@@ -9,13 +9,7 @@ from governance.actions.refusals import record_refusal
 from governance.actors import Actor
 from governance.amendment import about_model, about_version, move
 from governance.dossier import Dossier, collect
-from governance.exceptions import (
-    GateClosed,
-    InvalidInput,
-    NotPermitted,
-    StaleReading,
-    TransitionNotAllowed,
-)
+from governance.exceptions import GateClosed, InvalidInput, TransitionNotAllowed
 from governance.gate import judge, judge_again
 from governance.lifecycle import next_state
 from governance.models import ModelVersion, RegisteredModel, Release, ReleaseKind
@@ -41,7 +35,7 @@ def promote(
     proved = reauthenticate(actor.user, password, challenge=challenge_for("promote", dossier_digest))
     dossier = collect(version)
     _check_environment(dossier, environment, version)
-    check_reading(dossier, dossier_digest, actor)
+    releasing.check_reading(dossier, dossier_digest, actor)
     releasing.check_records(dossier)
     decision = judge(dossier)
     if not decision.is_open:
@@ -109,7 +103,7 @@ def roll_back(release: Release, *, reason: str, password: str | Proof, actor: Ac
     _model, version = releasing.lock(former.version)
     next_state("roll_back", version.state)
     dossier = as_signed(collect(version), former.dossier)
-    check_reading(dossier, former.dossier_id, actor)
+    releasing.check_reading(dossier, former.dossier_id, actor)
     releasing.check_records(dossier)
     decision = judge_again(dossier, former.environment)
     if not decision.is_open:

@@ -21,6 +21,7 @@ from governance.actions import (
     catalog,
     delegations,
     discussion,
+    emergency,
     evaluations,
     evidence,
     lineage,
@@ -33,17 +34,19 @@ from governance.actions import (
     signoff,
     submission,
     waivers,
+    withdrawal,
 )
 from governance.actors import COMMAND, SYSTEM, Actor
 from governance.dossier import collect
 from governance.exceptions import GovernanceError, NotPermitted
-from governance.models import AuditLogEntry, ComplianceReport, Evaluation, Membership, User
+from governance.models import AuditLogEntry, ComplianceReport, Evaluation, FollowUp, Membership, Release, User
 from governance.notes import generate_key
 from governance.reauthentication import Proof
 from governance.signer import sign_once
 from tests import cast
 from tests.governance.policy_texts import next_text, propose
 from tests.governance.rotating import rotate_to_overlap
+from tests.guards import behind_the_guards
 from tests.second_factors import SESSION, add_totp, code_of
 from tests.soft_passkey import SoftPasskey
 
@@ -446,6 +449,76 @@ def _(stage):
     return lambda actor: promotion.promote(
         version, environment="production", dossier_digest=digest, password=cast.PASSWORD, actor=actor
     )
+
+
+@scenario("roll_back", "approver", "release.rolled_back")
+def _(stage):
+    first, second = [
+        promote_regularly(cast.make_ready_version(stage.model_with_go, developer=stage.developer), stage)
+        for _number in range(2)
+    ]
+    assert first.pk != second.pk
+    return lambda actor: promotion.roll_back(second, reason="It fails.", password=cast.PASSWORD, actor=actor)
+
+
+def promote_regularly(version, stage):
+    cast.sign_by_all(version, stage.signers)
+    digest, actor = collect(version).digest, cast.acting(stage.approver)
+    return promotion.promote(
+        version, environment="production", dossier_digest=digest, password=cast.PASSWORD, actor=actor
+    )
+
+
+@scenario("ask_for_emergency", "approver", "emergency.asked")
+def _(stage):
+    version, digest = stage.ready_version, collect(stage.ready_version).digest
+    return lambda actor: ask_for_emergency(version, digest, actor)
+
+
+def ask_for_emergency(version, digest, actor):
+    return emergency.ask_for_emergency(
+        version, reason="The old one fails.", hours=4, dossier_digest=digest, password=cast.PASSWORD, actor=actor
+    )
+
+
+@scenario("confirm_emergency", "compliance", "version.promoted_in_emergency")
+def _(stage):
+    version, digest = stage.ready_version, collect(stage.ready_version).digest
+    asked = ask_for_emergency(version, digest, cast.acting(stage.approver))
+    return lambda actor: emergency.confirm_emergency(asked, dossier_digest=digest, password=cast.PASSWORD, actor=actor)
+
+
+@scenario("withdraw_emergency_request", "approver", "emergency.withdrawn")
+def _(stage):
+    version, digest = stage.ready_version, collect(stage.ready_version).digest
+    asked = ask_for_emergency(version, digest, cast.acting(stage.approver))
+    return lambda actor: emergency.withdraw_emergency_request(asked, reason="It works again.", actor=actor)
+
+
+@scenario("withdraw_expired_release", "portal_itself", "release.withdrawn")
+def _(stage):
+    release = run_out(stage)
+    return lambda actor: withdrawal.withdraw_expired_release(release, actor=actor)
+
+
+@scenario("close_follow_up", "validator", "follow_up.closed")
+def _(stage):
+    release = run_out(stage)
+    withdrawal.withdraw_expired_release(release, actor=stage.actor("portal_itself"))
+    follow_up = FollowUp.objects.get()
+    return lambda actor: withdrawal.close_follow_up(follow_up, reason="Looked into.", actor=actor)
+
+
+def run_out(stage):
+    """An emergency release whose hours are over."""
+    version, digest = stage.ready_version, collect(stage.ready_version).digest
+    asked = ask_for_emergency(version, digest, cast.acting(stage.approver))
+    release = emergency.confirm_emergency(
+        asked, dossier_digest=digest, password=cast.PASSWORD, actor=cast.acting(stage.compliance)
+    )
+    with behind_the_guards():
+        Release.objects.filter(pk=release.pk).update(expires_at=datetime.now(UTC) - timedelta(minutes=1))
+    return release
 
 
 @scenario("retire_version", "approver", "version.retired")
