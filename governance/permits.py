@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, Q
 
 from governance import sealing
 from governance.attestations import statement_digest
@@ -24,6 +24,7 @@ from governance.dossier_records import read_bodies, records
 from governance.findings import Finding
 from governance.gate import GateDecision, judge
 from governance.models import AuditLogEntry, ModelVersion, Release, ReleaseKind
+from governance.models.release import ReleaseQuerySet
 from governance.releasing import ENTRY_TYPES
 
 LONGEST_KEPT = timedelta(minutes=1)
@@ -136,7 +137,7 @@ def _newest_entries(project_id: int) -> tuple[int, int]:
 judgements = _Judgements()
 
 
-def in_use_at(at: datetime) -> QuerySet[Release]:
+def in_use_at(at: datetime) -> ReleaseQuerySet:
     """The releases that were in force at an instant: begun by then, and neither ended nor run out."""
     begun = Release.objects.filter(started_at__lte=at, expires_at__gt=at)
     return begun.filter(Q(ended_at=None) | Q(ended_at__gt=at)).order_by("model__name", "environment", "pk")

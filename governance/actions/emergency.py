@@ -7,7 +7,6 @@ from datetime import timedelta
 from django.db import transaction
 
 from governance import auditlog, releasing
-from governance.actions.refusals import record_refusal
 from governance.actors import Actor
 from governance.amendment import about_model, about_version
 from governance.auditlog import Subject
@@ -23,6 +22,7 @@ from governance.lifecycle import next_state
 from governance.models import EmergencyRequest, Membership, ModelVersion, Release, ReleaseKind
 from governance.permissions import authorise
 from governance.reauthentication import Proof, challenge_for, reauthenticate
+from governance.refusals import record_refusal
 from governance.text import clean_text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 
 from governance import auditlog
 from governance.actors import Actor
@@ -30,7 +30,7 @@ from governance.models import (
     Project,
     RegisteredModel,
 )
-from governance.models.lineage import PersonalData
+from governance.models.lineage import PersonalData, versions_using
 from governance.permissions import authorise
 from governance.text import clean_digest, clean_name, clean_text
 
@@ -180,7 +180,7 @@ def recall_dataset_version(dataset_version: DatasetVersion, *, reason: str, acto
     project = dataset_version.dataset.project
     authorise(actor, "recall_dataset_version", project)
     reason = clean_text(reason, "reason", required=True, limit=2_000)
-    affected = find_users(dataset_version)
+    affected = versions_using(dataset_version)
     models = affected.values_list("model_id", flat=True)
     list(RegisteredModel.objects.select_for_update().filter(pk__in=set(models)).order_by("pk"))
     moved: dict[str, str] = {}
@@ -205,21 +205,3 @@ def recall_dataset_version(dataset_version: DatasetVersion, *, reason: str, acto
         reason=reason,
     )
     return dataset_version
-
-
-def find_users(dataset_version: DatasetVersion) -> QuerySet[ModelVersion]:
-    """Every model version that uses this data or something derived from it, however far."""
-    sources: dict[int, list[int]] = {}
-    project = dataset_version.dataset.project_id
-    for derived, source in Derivation.objects.filter(source__dataset__project=project).values_list(
-        "derived_id", "source_id"
-    ):
-        sources.setdefault(source, []).append(derived)
-    reached, queue = set(), [dataset_version.pk]
-    while queue:
-        current = queue.pop()
-        if current not in reached:
-            reached.add(current)
-            queue += sources.get(current, [])
-    uses = DatasetUse.objects.filter(dataset_version__in=reached)
-    return ModelVersion.objects.filter(pk__in=uses.values("version_id"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.db import transaction
 
 from governance import auditlog
-from governance.actions.refusals import record_refusal
 from governance.actors import Actor
 from governance.auditlog import Subject
 from governance.dossier_records import read_bodies, records
@@ -20,6 +19,7 @@ from governance.permissions import authorise
 from governance.policies_in_force import read_policy
 from governance.policy_fit import check_order, check_proposal, list_lacking_people
 from governance.reauthentication import Proof, challenge_for, reauthenticate
+from governance.refusals import record_refusal
 from governance.text import clean_text
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.db import transaction
 
 from governance import auditlog, releasing
-from governance.actions.refusals import record_refusal
 from governance.actors import Actor
 from governance.amendment import about_model, about_version, move
 from governance.dossier import Dossier, collect
@@ -13,8 +12,9 @@ from governance.exceptions import GateClosed, InvalidInput, TransitionNotAllowed
 from governance.gate import judge, judge_again
 from governance.lifecycle import next_state
 from governance.models import ModelVersion, RegisteredModel, Release, ReleaseKind
-from governance.permissions import authorise, duties_are_separate
+from governance.permissions import authorise
 from governance.reauthentication import Proof, challenge_for, reauthenticate
+from governance.refusals import record_refusal
 from governance.text import clean_text
 from governance.validity import lasts_until
 from governance.votes import as_signed
@@ -67,20 +67,6 @@ def _check_environment(dossier: Dossier, environment: str, version: ModelVersion
             )
 
 
-def check_reading(dossier: Dossier, seen: str, actor: Actor) -> None:
-    """Refuse who saw another dossier, and who contributed to this one."""
-    if seen != dossier.digest:
-        raise StaleReading(
-            "The dossier changed after you opened it. Read what changed first.",
-            code="dossier_changed",
-            field="dossier_digest",
-        )
-    if not dossier.solo_mode and not duties_are_separate(actor.user, dossier.contributor_person_keys):
-        raise NotPermitted(
-            "You contributed to this dossier, so somebody else must promote it.", code="duties_not_separate"
-        )
-
-
 @record_refusal("rollback.refused")
 @transaction.atomic
 def roll_back(release: Release, *, reason: str, password: str | Proof, actor: Actor) -> Release:
@@ -99,7 +85,7 @@ def roll_back(release: Release, *, reason: str, password: str | Proof, actor: Ac
         raise TransitionNotAllowed("This release has ended. Roll back what runs now.", code="release_ended")
     reason = clean_text(reason, "reason", required=True, limit=2_000)
     proved = reauthenticate(actor.user, password, challenge=challenge_for("roll_back", release.pk))
-    former = find_former(release)
+    former = releasing.find_former(release)
     _model, version = releasing.lock(former.version)
     next_state("roll_back", version.state)
     dossier = as_signed(collect(version), former.dossier)
@@ -119,22 +105,6 @@ def roll_back(release: Release, *, reason: str, password: str | Proof, actor: Ac
         data={"restores": former.pk, "ends": release.pk, "authentication": proved},
         actor=actor,
     )
-
-
-def find_former(release: Release) -> Release:
-    """The newest release of another version that ran in this environment before, and was not an emergency."""
-    earlier = Release.objects.filter(
-        model=release.model_id, environment=release.environment, started_at__lt=release.started_at
-    ).exclude(version=release.version_id)
-    former = (
-        earlier.exclude(kind=ReleaseKind.EMERGENCY)
-        .select_related("version__model__project", "dossier")
-        .order_by("-started_at", "-pk")
-        .first()
-    )
-    if former is None:
-        raise TransitionNotAllowed("There is no former release to go back to.", code="no_former_release")
-    return former
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from django.db import transaction
 
 from governance import auditlog
-from governance.actions.refusals import record_refusal
+from governance.refusals import record_refusal
 from governance.actors import Actor
 from governance.amendment import about_model, about_version, move
 from governance.auditlog import Subject

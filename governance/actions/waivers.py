@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from governance import auditlog
-from governance.actions.refusals import record_refusal
+from governance.refusals import record_refusal
 from governance.actors import Actor
 from governance.amendment import about_model, about_version, lock_and_amend
 from governance.auditlog import Subject

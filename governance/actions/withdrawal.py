@@ -10,23 +10,9 @@ from governance.amendment import about_model, about_version
 from governance.auditlog import Subject
 from governance.exceptions import Duplicate, NotPermitted, TransitionNotAllowed
 from governance.lifecycle import State
-from governance.models import Condition, FollowUp, FollowUpKind, RegisteredModel, Release, ReleaseKind, User
+from governance.models import Condition, FollowUp, FollowUpKind, RegisteredModel, Release, ReleaseKind
 from governance.permissions import authorise
 from governance.text import clean_text
-
-
-def withdraw_expired_releases() -> int:
-    """End every release whose time is up, one transaction each; return how many ended. The sweep asks.
-
-    Nothing hangs on its being asked in time: the gate's answer and the attestation know the end by themselves.
-    """
-    now = auditlog.database_now()
-    due = list(Release.objects.live().filter(expires_at__lte=now).order_by("pk"))
-    actor = Actor(User.objects.system(), SYSTEM) if due else None
-    for release in due:
-        if actor is not None:
-            withdraw_expired_release(release, actor=actor)
-    return len(due)
 
 
 @transaction.atomic

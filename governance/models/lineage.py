@@ -117,3 +117,21 @@ class DatasetUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} used {self.dataset_version} for {self.role}"
+
+
+def versions_using(dataset_version: DatasetVersion) -> models.QuerySet[ModelVersion]:
+    """Every model version that uses this data or something derived from it, however far."""
+    sources: dict[int, list[int]] = {}
+    project = dataset_version.dataset.project_id
+    for derived, source in Derivation.objects.filter(source__dataset__project=project).values_list(
+        "derived_id", "source_id"
+    ):
+        sources.setdefault(source, []).append(derived)
+    reached, queue = set(), [dataset_version.pk]
+    while queue:
+        current = queue.pop()
+        if current not in reached:
+            reached.add(current)
+            queue += sources.get(current, [])
+    uses = DatasetUse.objects.filter(dataset_version__in=reached)
+    return ModelVersion.objects.filter(pk__in=uses.values("version_id"))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.actions import catalog, people, promotion, requirements, submission
-from governance.actions.policies import next_number, propose_policy
+from governance.actions.policies import propose_policy
 from governance.dossier import collect
 from governance.models import Evidence, ModelVersion, Project, RegisteredModel, Release, Role, User
+from governance.policy_fit import next_number
 from tests import cast
 from tests.governance.policy_texts import adopt
 

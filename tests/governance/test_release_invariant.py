@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,13 +22,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from governance import auditlog
-from governance.actions import emergency, people, promotion, signoff, submission, waivers, withdrawal
+from governance.actions import emergency, people, promotion, signoff, submission, waivers
 from governance.actors import API_TOKEN, SESSION, Actor
 from governance.dossier import collect
 from governance.exceptions import GovernanceError
 from governance.models import AuditLogEntry, Condition, Membership, ModelVersion, Release, SignOff, User
 from governance.signer import sign_once
 from governance.signer_files import keys_folder
+from portal.expiry import withdraw_expired_releases
 from tests import cast
 from tests.governance.light import Light, make_light, propose_light
 
@@ -132,7 +134,7 @@ class Office(RuleBasedStateMachine):
     @rule(number=st.integers(0, 3))
     def sign_rightly(self, number: int) -> None:
         for role in NEEDED:
-            self.attempt(lambda role=role: self.light.sign(self.version(number), role))
+            self.attempt(partial(self.light.sign, self.version(number), role))
 
     @rule(number=st.integers(0, 3), who=st.sampled_from(("approver", "both", "twin", "developer")), stale=st.booleans())
     def promote(self, number: int, who: str, stale: bool) -> None:
@@ -248,7 +250,7 @@ class Office(RuleBasedStateMachine):
     def let_time_pass(self, hours: int) -> None:
         sign_once()
         self.clock.ahead += timedelta(hours=hours)
-        withdrawal.withdraw_expired_releases()
+        withdraw_expired_releases()
 
     @rule()
     def restart_the_signer(self) -> None:
@@ -294,7 +296,7 @@ class Office(RuleBasedStateMachine):
         standing = [item for item in last.values() if item["data"]["decision"] in ("reject", "request_changes")]
         if made["type"] == "version.promoted":
             assert all(item["subject"]["id"] in overruled for item in standing)
-        filled = {role: set() for role in NEEDED}
+        filled: dict[str, set[str]] = {role: set() for role in NEEDED}
         for item in before:
             data = item["data"]
             if (
@@ -330,6 +332,7 @@ def run(root: User, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     clock = Clock()
     for module in ("auditlog", "dossier", "permits", "sealing", "actions.evidence", "actions.emergency"):
         monkeypatch.setattr(f"governance.{module}.database_now", clock.now, raising=False)
+    monkeypatch.setattr("portal.expiry.database_now", clock.now)
     Office.root, Office.clock = root, clock
     limits = settings(
         max_examples=max(1, steps // 50),

@@ -14,11 +14,11 @@ from django.db import DatabaseError, close_old_connections
 from kombu.exceptions import OperationalError
 
 from governance.actions.log import is_heartbeat_due, record_heartbeat
-from governance.actions.withdrawal import withdraw_expired_releases
 from governance.actors import SYSTEM, Actor
 from governance.exceptions import TransitionNotAllowed
 from governance.models import User
 from governance.tasks import Sweep
+from portal.expiry import withdraw_expired_releases
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from governance.actions import lineage
 from governance.models import Dataset, DatasetUse, DatasetVersion, Derivation, Project
+from governance.models.lineage import versions_using
 from governance.permissions import available_verbs
 from portal.actors import actor_of
 from portal.pages.forms.base import bind_rows
@@ -47,7 +48,7 @@ def recall_dataset_version(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("pages:dataset", dataset_version.dataset_id)
     context = {
         "dataset_version": dataset_version,
-        "affected": lineage.find_users(dataset_version).select_related("model").order_by("model__name", "number"),
+        "affected": versions_using(dataset_version).select_related("model").order_by("model__name", "number"),
         "form": form,
     }
     return render(request, "datasets/version_recall.html", context, status=form.status)

@@ -228,7 +228,7 @@ def describe(request: HttpRequest, pk: int) -> HttpResponse:
 def assess_risk(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer a risk questionnaire; ``?questionnaire=`` chooses another one than the last."""
     model, actor = get_model(request, pk), actor_of(request)
-    last = model.risk_assessments.first()
+    last = RiskAssessment.objects.filter(model=model).first()
     key = request.GET.get("questionnaire") or (last.questionnaire if last else "general")
     asked = questionnaires().get(key) or questionnaires()["general"]
     form = RiskForm(request.POST or None, questionnaire=asked, initial=_recorded_answers(model, last))

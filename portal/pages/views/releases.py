@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from governance import releasing
 from governance.actions import emergency, promotion, withdrawal
 from governance.auditlog import database_now
 from governance.exceptions import StaleReading, TransitionNotAllowed
@@ -80,7 +81,7 @@ def _find_former(release: Release) -> tuple[Release | None, str]:
     if release.ended_at is not None:
         return None, _("This release has ended. Go back from what runs now.")
     try:
-        return promotion.find_former(release), ""
+        return releasing.find_former(release), ""
     except TransitionNotAllowed as error:
         return None, error.message
 

@@ -31,6 +31,7 @@ from governance.models import (
     User,
 )
 from tests import cast
+from tests.governance.light import make_light
 
 EVIDENCE_PER_VERSION = 100
 VERSIONS_PER_MODEL = 10
@@ -51,6 +52,18 @@ def open_portal() -> None:
     submission.submit_version(version, actor=cast.acting(developer))
     _token, secret = people.create_token(name="bench", scopes=SCOPES, days=1, actor=cast.acting(developer))
     print(json.dumps({"version": version.pk, "model": model.pk, "token": secret, "password": cast.PASSWORD}))
+
+
+def release_one() -> None:
+    """Release a version of a small project and print what a pipeline needs to ask the gate about it."""
+    light = make_light(User.objects.get(is_organisation_administrator=True))
+    released, waiting = light.approve(light.version()), light.version()
+    light.promote(released)
+    developer = light.team["developer"]
+    _token, secret = people.create_token(name="bench", scopes=SCOPES, days=1, actor=cast.acting(developer))
+    print(
+        json.dumps({"model": light.model.pk, "released": released.number, "waiting": waiting.number, "token": secret})
+    )
 
 
 def wait_for_worker(asked: list[Evaluation]) -> None:

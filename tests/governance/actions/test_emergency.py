@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from governance import auditlog, permits
+from governance import auditlog, permits, releasing
 from governance.actions import emergency, lineage, people, promotion, signoff, submission, withdrawal
 from governance.actors import API_TOKEN, SYSTEM, Actor
 from governance.dossier import collect
@@ -23,6 +23,7 @@ from governance.exceptions import (
 from governance.models import AuditLogEntry, FollowUp, Membership, Release, User
 from governance.permits import in_use_at, permit_for
 from governance.signer import sign_once
+from portal.expiry import withdraw_expired_releases
 from tests import cast
 from tests.governance.light import Light, make_light, propose_light
 from tests.guards import behind_the_guards
@@ -44,8 +45,8 @@ def clock(monkeypatch):
         return real() + ahead[0]
 
     for module in ("auditlog", "dossier", "permits", "actions.submission", "actions.withdrawal", "sealing"):
-        target = f"governance.{module}.database_now"
-        monkeypatch.setattr(target, now, raising=False)
+        monkeypatch.setattr(f"governance.{module}.database_now", now, raising=False)
+    monkeypatch.setattr("portal.expiry.database_now", now)
 
     def move(**distance):
         ahead[0] += timedelta(**distance)
@@ -83,8 +84,8 @@ def test_b28_emergency_takes_two_people_ends_by_itself_and_leaves_a_finding(ligh
     assert types()[-2:] == ["emergency.asked", "version.promoted_in_emergency"]
     clock(hours=4, seconds=1)
     assert permit_for(version, "production").code == "expired"
-    assert withdrawal.withdraw_expired_releases() == 1
-    assert withdrawal.withdraw_expired_releases() == 0
+    assert withdraw_expired_releases() == 1
+    assert withdraw_expired_releases() == 0
     version.refresh_from_db()
     release.refresh_from_db()
     assert (version.state, release.ended_at is None) == ("IN_REVIEW", False)
@@ -186,7 +187,7 @@ def test_emergency_becomes_a_regular_release_once_its_gate_is_open(light):
 def test_follow_up_is_not_closed_by_who_released(light, clock):
     release = confirm(light, ask(light, light.version()))
     clock(hours=5)
-    withdrawal.withdraw_expired_releases()
+    withdraw_expired_releases()
     follow_up = FollowUp.objects.get()
     with pytest.raises(NotPermitted):
         withdrawal.close_follow_up(follow_up, reason="Done.", actor=cast.acting(release.promoted_by))
@@ -220,7 +221,7 @@ def test_release_runs_until_an_open_condition_is_due_and_is_then_withdrawn(light
     release = light.promote(version)
     assert release.expires_at == due
     clock(days=7, seconds=1)
-    assert withdrawal.withdraw_expired_releases() == 1
+    assert withdraw_expired_releases() == 1
     follow_up = FollowUp.objects.get()
     assert follow_up.kind == "condition_overdue"
     assert "Try it at night." in follow_up.text
@@ -288,7 +289,7 @@ def test_rollback_needs_a_former_release_and_a_live_one(light, two_releases):
         roll_back(light, first)
     roll_back(light, second)
     third = light.promote(light.approve(light.version()))
-    assert promotion.find_former(third).version_id == first.version_id
+    assert releasing.find_former(third).version_id == first.version_id
 
 
 def test_b01_contributor_does_not_roll_back(light, two_releases, organisation_administrator):

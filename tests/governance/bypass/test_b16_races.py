@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -89,9 +90,7 @@ def test_b16_promotion_and_refusal_at_once_never_both_count(light: Light) -> Non
     for _round in range(ROUNDS):
         version = light.approve(light.version())
         sign_once()
-        outcomes = run_at_once(
-            [lambda v=version: light.promote(v), lambda v=version: light.sign(v, "validator", "reject")]
-        )
+        outcomes = run_at_once([partial(light.promote, version), partial(light.sign, version, "validator", "reject")])
         assert "done" in outcomes
         entries = AuditLogEntry.objects.about("version", version.pk)
         promoted = entries.filter(type="version.promoted").values_list("index", flat=True).first()
