@@ -14,7 +14,7 @@ from portal.pages.urls import MODELS
 from tests import cast
 from tests.portal.pages.browsing import browse, text_of
 
-OPEN = {"models", "model-new"}
+OPEN = {"models", "model-new", "in-use", "follow-ups"}
 OF_MODEL = {
     "model",
     "model-describe",
@@ -37,10 +37,11 @@ OF_VERSION = {
     "evidence-new",
     "evaluation-new",
     "remark-new",
+    "emergency-new",
 }
 OF_REMARK = {"remark-answer", "remark-resolve"}
 OF_EVIDENCE = {"evidence", "evidence-file"}
-OF_RELEASE = {"attestation"}
+OF_RELEASE = {"attestation", "roll-back", "emergency-confirm", "emergency-withdraw", "follow-up-close"}
 OF_VOTE = {"overrule", "condition-fulfil"}
 OF_EVALUATION = {"evaluation", "evaluation-cancel", "evaluation-progress"}
 OF_THINGS = OF_MODEL | OF_REQUIREMENT | OF_VERSION | OF_REMARK | OF_VOTE
