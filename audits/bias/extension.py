@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from audits.bias.advice import advise
+from audits.bias.look_alikes import mark_look_alikes, note_look_alikes
 from audits.bias.measures import Measure
 from audits.bias.proxies import check_proxies
 from audits.bias.proxy_rows import read_proxy_rows
 from audits.bias.robustness import keep_undisturbed, measure_robustness
 from audits.bias.verdicts import find_absent, judge_criteria, mark_incomplete
 from audits.counting.cells import Cells
+from audits.counting.group_names import find_look_alikes
 from audits.counting.suppression import suppress_cells
 from audits.spec import AuditSpec
 from audits.tables.frames import TableFile
@@ -60,7 +62,9 @@ def extend_result(
         found += measures
     progress(0.95, "judging the criteria")
     absent = find_absent(spec.declared_groups, _find_present(undisturbed))
-    found = mark_incomplete(found, absent)
+    doubts = find_look_alikes(cells.features, (cell.group for cell in cells.rows))
+    found = mark_look_alikes(mark_incomplete(found, absent), doubts)
+    document["notes"] += [note._asdict() for note in note_look_alikes(doubts)]
     document["measures"] = [entry.to_json() for entry in found]
     document["absent_groups"] = {name: list(values) for name, values in absent.items()}
     verdicts = judge_criteria(spec.criteria, found, minimum_group_size=spec.minimum_group_size, absent=absent)

@@ -9,7 +9,6 @@ from typing import Any
 from audits.bias.audit import audit_cells, run_bias_audit
 from audits.bias.record import digest_file, versions
 from audits.counting.cells import Cells
-from audits.counting.group_names import check_groups
 from audits.errors import BadInput
 from audits.json_files import read_json
 from audits.spec import AuditSpec, check_spec
@@ -98,7 +97,6 @@ def check_cells(cells: Cells, spec: AuditSpec) -> None:
     for key, (found, wanted) in pairs.items():
         if found != wanted:
             raise BadInput(f"the cells were counted with {found!r}, the specification says {wanted!r}", column=key)
-    check_groups(cells.features, (cell.group for cell in cells.rows))
     if "cluster" in spec.columns and cells.clusters is None:
         raise BadInput(
             "cells documents hold no clusters, and intervals without them would be too narrow; audit the rows, or "

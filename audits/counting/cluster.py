@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from audits.counting.cells import MISSING_GROUP, Cells
 from audits.counting.checks import Combination
 from audits.counting.details import ScoreBins, make_bins
-from audits.counting.group_names import check_groups
 from audits.counting.identity import check_ids
 from audits.counting.reduction import Reduction, check_something_is_left, raise_ambiguous, reduce_rows
 from audits.errors import BadInput
@@ -165,7 +164,6 @@ def _check_whole(spec: AuditSpec, cells: Cells, parts: Sequence[_Part], limits: 
     """Check what no part can know alone."""
     check_row_count(cells.rows_read, limits)
     check_something_is_left(spec, cells.rows)
-    check_groups(cells.features, (cell.group for cell in cells.rows))
     ambiguous = [name for part in parts for name in part.ambiguous]
     if spec.missing == "own_group" and cells.rows_missing and ambiguous:
         raise_ambiguous(ambiguous[0])

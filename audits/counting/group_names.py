@@ -1,15 +1,14 @@
-"""Groups that only a machine can tell apart: `F` and `F` with an invisible character behind it.
+"""Groups that only a machine can tell apart: `F`, and `F` with an invisible character behind it.
 
-Rows picked out of a group under a name that reads the same would be judged as the group. Such
-values are refused rather than joined: nobody knows which of them was meant.
+Rows picked out of a group under a name that reads the same would be judged as the group. They are
+measured as they stand, since nobody knows which name was meant; but what is said of such groups
+settles nothing.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-
-from audits.errors import BadInput
 
 INVISIBLE = ("Cc", "Cf")
 """Control and format characters: tabs, zero-width spaces, marks of direction."""
@@ -31,38 +30,25 @@ def reduce_name(name: str) -> str:
     return " ".join(seen.split())
 
 
-def check_groups(features: Sequence[str], groups: Iterable[tuple[str, ...]]) -> None:
-    """Check the groups of every feature, one value of each per group; BadInput as `check_names`."""
+def find_look_alikes(features: Sequence[str], groups: Iterable[tuple[str, ...]]) -> dict[str, str]:
+    """Return feature -> what is wrong with the names of its groups, for those with such names."""
     known = set(groups)
+    found = {}
     for place, feature in enumerate(features):
-        check_names(feature, sorted({group[place] for group in known}))
+        doubt = doubt_names(sorted({group[place] for group in known}))
+        if doubt:
+            found[feature] = doubt
+    return found
 
 
-def check_names(feature: str, names: Sequence[str]) -> None:
-    """Check that the groups of a feature differ to the eye.
-
-    Spaces around a name, and a letter with its accent written in Unicode's two ways, are not refused: files come with
-    them by themselves, and results keep such groups apart.
-
-    Raises
-    ------
-    BadInput
-        Naming the column and the two values, or the one of which nothing can be seen.
-    """
+def doubt_names(names: Sequence[str]) -> str:
+    """Return which names cannot be told apart, or cannot be seen; the empty text where all can."""
     found: dict[str, str] = {}
     for name in names:
         seen = reduce_name(name)
         if not seen:
-            raise BadInput(
-                f"nothing can be seen of the value {name[:40]!r}; leave the cell empty or name the group",
-                column=feature,
-            )
+            return f"nothing can be seen of the value {name[:40]!a}"
         other = found.setdefault(seen, name)
-        if _tidy(other) != _tidy(name):
-            raise BadInput(
-                f"the values {other[:40]!r} and {name[:40]!r} read alike; write them the same", column=feature
-            )
-
-
-def _tidy(name: str) -> str:
-    return unicodedata.normalize("NFC", name).strip(" ")
+        if other != name:
+            return f"the values {other[:40]!a} and {name[:40]!a} read alike"
+    return ""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from audits.counting.cells import MISSING_GROUP, NO_LABEL, Cell, Cells, LeftOut, name_negative, sum_cells
 from audits.counting.checks import UNMATCHED_REASON, Combination, FileLocator, check_combinations, name_value
 from audits.counting.details import ScoreBins, add_details
-from audits.counting.group_names import check_groups
 from audits.counting.identity import check_ids, check_sensitive_ids
 from audits.counting.plan import Plan, make_plan
 from audits.counting.ranking import find_thresholds
@@ -240,8 +239,6 @@ def convert(
         classes=classes,
         condition=spec.columns.get("condition"),
     )
-    if not is_part:
-        check_groups(cells.features, (cell.group for cell in rows))
     return cells, converted
 
 

@@ -73,12 +73,18 @@ def test_damaged_cells_are_refused(tmp_path: Path, content: str, said: str) -> N
         run(SPEC, evidence=write(tmp_path / "cells", content))
 
 
-def test_look_alike_groups_of_counted_cells_are_refused(tmp_path: Path) -> None:
+def test_look_alike_groups_of_counted_cells_settle_nothing(tmp_path: Path) -> None:
     document = reduce_file(write(tmp_path / "rows", ROWS), SPEC).to_json()
     document["cells"] += [[["a\u200b"], *cell[1:]] for cell in document["cells"] if cell[0] == ["a"]]
     document["rows_read"] += 40
-    with pytest.raises(BadInput, match=r"'a' and 'a\\u200b' read alike"):
-        run(SPEC, evidence=write(tmp_path / "cells", json.dumps(document)))
+    criterion = {"metric": "tpr", "population": "group=a", "comparator": "at_least", "threshold": 0.1}
+    spec = {**SPEC, "minimum_group_size": 1, "criteria": [criterion, {**criterion, "population": "overall"}]}
+    found = run(spec, evidence=write(tmp_path / "cells", json.dumps(document)))
+    assert [verdict["verdict"] for verdict in found["verdicts"]] == ["inconclusive", "met"]
+    assert "'a' and 'a\\u200b' read alike" in found["verdicts"][0]["reason"]
+    assert "look_alike_groups" in {note["code"] for note in found["notes"]}
+    of_group = [item for item in found["measures"] if "group" in item["population"]]
+    assert all("read alike" in item["reason"] for item in of_group)
 
 
 def test_cells_of_another_audit_are_refused(tmp_path: Path) -> None:
