@@ -170,7 +170,7 @@ SENTENCES: dict[str, str | Promise] = {
     "emergency.withdrawn": gettext_lazy("%(who)s took the request for an emergency promotion of %(version)s back."),
     "release.rolled_back": gettext_lazy("%(who)s rolled %(environment)s back to %(version)s."),
     "release.withdrawn": gettext_lazy("The release of %(version)s in %(environment)s was withdrawn by the clock."),
-    "follow_up.closed": gettext_lazy("%(who)s closed a finding on %(version)s: %(what)s"),
+    "follow_up.closed": gettext_lazy("%(who)s closed a finding on %(version)s: “%(what)s”."),
     "version.retired": gettext_lazy("%(who)s retired %(what)s."),
     "log.key_added": gettext_lazy("The operator announced a further key of the log: %(what)s."),
     "log.key_retired": gettext_lazy("The operator retired the log's key %(what)s; what it signed before stays valid."),

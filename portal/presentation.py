@@ -107,6 +107,7 @@ ENTRY_ICONS = {
     "overrule": "signature",
     "condition": "list-details",
     "waiver": "flag",
+    "follow_up": "flag",
     "release": "rocket",
     "promotion": "rocket",
     "rollback": "history",

@@ -40,10 +40,18 @@ def find_types(tree: ast.Module) -> Iterator[tuple[ast.Call, list[str]]]:
             first = call.args[0]
             if isinstance(first, ast.Constant):
                 yield call, [str(first.value)]
+            elif isinstance(first, ast.Subscript):
+                yield call, values_of(tree, ast.unparse(first.value))
             elif isinstance(first, ast.Name):
                 position = [argument.arg for argument in function.args.args].index(first.id)
                 passed = [caller.args[position] for caller in list_calls(tree, function.name)]
                 yield call, [str(word.value) for word in passed if isinstance(word, ast.Constant)]
+
+
+def values_of(tree: ast.Module, name: str) -> list[str]:
+    """The texts in a table of the module, such as the one of the kinds of release."""
+    tables = [node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name]
+    return [str(value.value) for table in tables for value in table.values]  # type: ignore[attr-defined]
 
 
 def list_refusals(tree: ast.Module) -> list[str]:

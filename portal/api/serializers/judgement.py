@@ -172,7 +172,7 @@ class GiveSignOff(Signed):
     meaning = Text()
     reason = Text(required=False, default="")
     dossier_digest = Text(help_text="The digest of the dossier you read.")
-    conditions = GiveCondition(many=True, required=False, default=list, max_length=MOST_CONDITIONS)
+    conditions = GiveCondition(many=True, required=False, default=list, max_length=MOST_CONDITIONS)  # type: ignore[call-arg]
     delegation = Reference(Delegation.objects.all(), noun="delegation", required=False, allow_null=True, default=None)
 
 
