@@ -83,6 +83,16 @@ class Scene:
         )
 
 
+def begin_draft(model: RegisteredModel, developer: User, auditor: User) -> Evaluation:
+    """A draft with an evaluation that nobody has run, and a question about it."""
+    draft = cast.register_version(model, developer)
+    table = cast.submit(draft, "predictions", by=developer, file=[cast.make_predictions(30)], file_name="w.csv")
+    discussion.write_remark(draft, text="Why?", is_question=True, actor=cast.acting(auditor))
+    return evaluations.request_evaluation(
+        draft, kind="bias_audit", evidence=table, spec=cast.PREDICTIONS_SPEC, actor=cast.acting(developer)
+    )
+
+
 @pytest.fixture
 def scene(
     model_with_go: RegisteredModel,
@@ -109,12 +119,8 @@ def scene(
     ready = cast.register_version(model_with_go, developer)
     cast.submit_all_evidence(ready, developer=developer)
     submission.submit_version(ready, actor=cast.acting(developer))
-    draft = cast.register_version(model_with_go, developer)
-    table = cast.submit(draft, "predictions", by=developer, file=[cast.make_predictions(30)], file_name="w.csv")
-    waiting = evaluations.request_evaluation(
-        draft, kind="bias_audit", evidence=table, spec=cast.PREDICTIONS_SPEC, actor=cast.acting(developer)
-    )
-    discussion.write_remark(draft, text="Why?", is_question=True, actor=cast.acting(auditor))
+    waiting = begin_draft(model_with_go, developer, auditor)
+    draft = waiting.version
     by, root = User.objects.get(username="carla"), User.objects.get(username="root")
     people.grant_role(model_with_go.project, user=by, role=Role.AUDITOR, actor=cast.acting(root))
     proposals = [propose(model_with_go.project, by=by, tier=tier) for tier in ("medium", "low")]
