@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 
 from governance.exporting import Export
 from governance.exporting_parts import read_verifier
+from governance.models import Checkpoint
 
 RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})?", re.ASCII)
 ETAG = re.compile(r'"([0-9]{1,18})-[0-9a-f]{32}"', re.ASCII)
@@ -21,9 +22,10 @@ LARGEST = 2**63 - 1
 
 
 def begun_size(request: HttpRequest) -> int | None:
-    """The size of the log in the export that a client has begun to read, if it says so."""
+    """The size of the log in the export that a client has begun to read, if it says so and there is such a one."""
     found = ETAG.fullmatch(request.headers.get("If-Range", ""))
-    return int(found[1]) if found and int(found[1]) <= LARGEST else None
+    size = int(found[1]) if found else LARGEST
+    return size if size < LARGEST and Checkpoint.objects.filter(pk=size).exists() else None
 
 
 def send_export(request: HttpRequest, export: Export) -> HttpResponseBase:
