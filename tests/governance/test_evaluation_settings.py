@@ -161,6 +161,7 @@ def test_all_rows_settle_and_rows_left_out_count_as_submitted(version, developer
     item = audit(version, developer, content, missing="exclude")
     assert item.gap == ""
     assert find(version, KEY).detail.startswith("Computed on all rows of Readmission triage data 1 v2 (400).")
+    assert audit(version, developer, cast.make_predictions()).gap == ""
     assert find(version, CRITERION).status == "MET"
 
 
