@@ -250,6 +250,10 @@ def test_version_has_an_upper_limit():
         parse_policy(BARE.replace("version: 1", "version: 1000000"))
 
 
+def test_list_is_no_policy():
+    assert fault_of("- a").message == "A policy is a mapping of keys; see the built-in ones."
+
+
 def test_fault_without_a_line_speaks_for_itself():
     fault = PolicyFault("The policy is empty.")
     assert (fault.message, fault.line, fault.key, fault.fault) == ("The policy is empty.", None, "", fault.message)
@@ -281,3 +285,36 @@ def test_rules_that_say_nothing_are_closed():
     assert ConditionRule() == ConditionRule(allowed=False, run_until_due=False, longest_days=0)
     assert WaiverRule() == WaiverRule(roles=(), longest_days=0)
     assert EmergencyRule() == EmergencyRule(allowed=False, longest_hours=0, roles=())
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"{BARE}\norder: &a parallel", 6),
+        (f"{BARE}\norder: !x parallel", 6),
+        (f"{BARE}\n1: x", 6),
+        (f"{BARE}\norder: [", 6),
+        (f"{BARE}\n# \x07", 6),
+        (BARE.replace("policy: Bare", "policy: 2026"), 1),
+        (BARE.replace("environment: staging", "environment: [staging]"), 4),
+        (BARE.replace("environment: staging", "environment: true"), 4),
+        (f"{BARE}\nsmallest_group: true", 6),
+        (f"{BARE}\noverrule: 2026-01-01", 6),
+    ],
+)
+def test_fault_of_the_writing_names_its_line(text, line):
+    fault = fault_of(text)
+    assert fault.line in {line, line + 1} if "[" in text[-2:] else fault.line == line
+    assert fault.message.startswith("Line ")
+
+
+def test_truths_are_what_they_say():
+    steps = "[{role: validator, independent: true}, {role: approver, independent: false}]"
+    policy = parse_policy(BARE.replace("[{role: validator}, {role: approver}]", steps))
+    assert [step.independent for step in policy.sign_offs] == [True, False]
+
+
+def test_list_at_fault_is_found_at_its_key():
+    text = BARE.replace("sign_offs: [{role: validator}, {role: approver}]", "sign_offs:\n  - {role: validator}")
+    assert (fault_of(text).line, fault_of(text).key) == (5, "sign_offs")
+    assert fault_of(f"{BARE}\norder:\n  any").line == 7
