@@ -81,7 +81,7 @@ def test_audit_shows_every_group_with_counts_intervals_and_charts_with_tables(re
 def test_explanation_says_who_computed_and_what_was_verified(ready_version, auditor) -> None:
     page = text_of(browse(auditor).get(f"/versions/{ready_version.pk}/?tab=explanations"))
 
-    assert "Computed by submitter, additivity verified on 60 of 60 rows." in page
+    assert "Computed by submitter, additivity verified on 100 of 100 rows." in page
     assert "Importance of features" in page
 
 
