@@ -247,7 +247,8 @@ class Signer:
 
 def _stored_head() -> tuple[int, bytes]:
     """Size and frontier of the log as the database says."""
-    return LogHead.objects.filter(pk=1).values_list("size", "frontier").first() or (0, b"")
+    found = LogHead.objects.filter(pk=1).values_list("size", "frontier").first()
+    return (0, b"") if found is None else (found[0], bytes(found[1]))
 
 
 def _check_row(row: EntryRow, place: int) -> dict[str, Any]:

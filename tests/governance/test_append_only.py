@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from governance import append_only
 from governance.append_only import GUARDS, check_guards, find_fallen
-from governance.append_only_sql import drop_statement, read_triggers
+from governance.append_only_sql import Guard, drop_statement, read_triggers
 from governance.log_verification import trusted_vkeys, verify
 from governance.models import AuditLogEntry, LogHead, Release, SignOff, User, Waiver
 from tests.governance.log_history import History, note
@@ -32,7 +32,7 @@ GUARDED = [guard for guard in GUARDS if guard.table not in EMPTY]
 LOCKED = [guard for guard in GUARDED if not guard.updates]
 
 
-def table_of(guard: append_only.Guard) -> str:
+def table_of(guard: Guard) -> str:
     return guard.table
 
 
@@ -49,6 +49,10 @@ def another(field: models.Field[Any, Any], value: Any) -> Any:
         return not value
     if isinstance(field, models.DateTimeField):
         return (value or timezone.now()) + timedelta(seconds=1)
+    if isinstance(field, models.JSONField):
+        return {"another": True}
+    if isinstance(value, bool):
+        return not value
     if isinstance(value, str):
         return f"{value[:60]}x"[: field.max_length or 61]
     return (value or 0) + 1
@@ -58,16 +62,16 @@ def another(field: models.Field[Any, Any], value: Any) -> Any:
 
 
 @pytest.mark.parametrize("guard", GUARDED, ids=table_of)
-def test_no_row_is_deleted(history: History, guard: append_only.Guard) -> None:
+def test_no_row_is_deleted(history: History, guard: Guard) -> None:
     with pytest.raises(IntegrityError, match=f"Countersign: DELETE of {guard.table} is refused"):
         execute(f"DELETE FROM {guard.table}")  # noqa: S608
     rows = TABLES[guard.table]._base_manager.all()
     with pytest.raises(IntegrityError), transaction.atomic():
-        rows._raw_delete(rows.db)  # type: ignore[attr-defined]
+        rows._raw_delete(rows.db)
 
 
 @pytest.mark.parametrize("guard", LOCKED, ids=table_of)
-def test_no_column_is_changed(history: History, guard: append_only.Guard) -> None:
+def test_no_column_is_changed(history: History, guard: Guard) -> None:
     model = TABLES[guard.table]
     row = model._base_manager.order_by("-pk")[0]
     may_fill = {name.partition(":")[0] for name in guard.fill_once}
@@ -97,7 +101,8 @@ def test_release_is_sealed_once_and_ends_once(history: History) -> None:
         with pytest.raises(IntegrityError), transaction.atomic():
             live.update(**change)
     assert live.update(ended_at=timezone.now(), end_reason="Retired.") == 1
-    for change in ({"ended_at": None}, {"ended_at": timezone.now()}, {"end_reason": "Otherwise."}):
+    later: list[dict[str, Any]] = [{"ended_at": None}, {"ended_at": timezone.now()}, {"end_reason": "Otherwise."}]
+    for change in later:
         with pytest.raises(IntegrityError), transaction.atomic():
             live.update(**change)
 
@@ -115,7 +120,7 @@ def test_people_are_changed_but_not_replaced(history: History) -> None:
 
 
 # REPLACE is SQLite's word for it, ON CONFLICT that of both.
-def replacements(guard: append_only.Guard) -> Iterator[str]:
+def replacements(guard: Guard) -> Iterator[str]:
     model = TABLES[guard.table]
     columns = ", ".join(f'"{field.column}"' for field in model._meta.concrete_fields)
     key = f'"{model._meta.pk.column}"'
@@ -134,7 +139,7 @@ def replacements(guard: append_only.Guard) -> Iterator[str]:
 
 @pytest.mark.parametrize("recursive", [True, False])
 @pytest.mark.parametrize("guard", LOCKED, ids=table_of)
-def test_no_row_is_replaced(history: History, guard: append_only.Guard, recursive: bool) -> None:
+def test_no_row_is_replaced(history: History, guard: Guard, recursive: bool) -> None:
     """Not even on a connection of the attacker's own, which has SQLite's recursive triggers off."""
     with recursive_triggers(recursive):
         for statement in replacements(guard):

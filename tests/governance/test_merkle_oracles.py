@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from countersign import verifier
+from governance import auditlog
+from governance.log_verification import trusted_vkeys
 from governance.merkle import (
     Frontier,
     MerkleError,
@@ -19,7 +22,10 @@ from governance.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from governance.models import AuditLogEntry, User
 from governance.notes import NoteError, generate_key, open_checkpoint, sign_checkpoint
+from governance.signer import sign_once
+from tests.governance.log_history import note
 from tests.oracles import rfc6962
 from tests.oracles.go import Go, build
 
@@ -156,12 +162,35 @@ def test_go_reads_our_checkpoints_and_refuses_changed_ones(go: Go) -> None:
     draw = random.Random(7)
     for number in range(50):
         key = generate_key(f"log{number}.example.org/countersign")
-        note = sign_checkpoint(key.name, draw.randint(0, 2**62), draw.randbytes(32), key)
-        assert go.ask("open", note=note, vkey=key.vkey)["text"] == note.split("\n\n")[0] + "\n"
-        place = draw.randrange(len(note.split("\n\n")[0]))
-        changed = note[:place] + ("x" if note[place] != "x" else "y") + note[place + 1 :]
+        text = sign_checkpoint(key.name, draw.randint(0, 2**62), draw.randbytes(32), key)
+        assert go.ask("open", note=text, vkey=key.vkey)["text"] == text.split("\n\n")[0] + "\n"
+        place = draw.randrange(len(text.split("\n\n")[0]))
+        changed = text[:place] + ("x" if text[place] != "x" else "y") + text[place + 1 :]
         assert "error" in go.ask("open", note=changed, vkey=key.vkey)
-        assert "error" in go.ask("open", note=note, vkey=generate_key(key.name).vkey)
+        assert "error" in go.ask("open", note=text, vkey=generate_key(key.name).vkey)
+
+
+@pytest.mark.django_db
+def test_go_reads_what_the_signer_made_and_what_the_log_proves(go: Go, writer: User) -> None:
+    notes = []
+    for count in (1, 3, 4, 1, 12):
+        note(writer, count=count)
+        made = sign_once()
+        assert made is not None
+        notes.append((made.size, bytes(made.root), made.note))
+    (vkey,) = trusted_vkeys()
+    leaves = [bytes(leaf) for leaf in AuditLogEntry.objects.order_by("index").values_list("leaf", flat=True)]
+    for size, root, text in notes:
+        opened = go.ask("open", note=text, vkey=vkey)
+        assert opened["text"].split("\n")[1:3] == [str(size), spoken(root)]
+        for index in range(size):
+            steps = [spoken(step) for step in auditlog.prove_inclusion(index, size).hashes]
+            asked = {"index": index, "size": size, "leaf": spoken(leaves[index]), "root": spoken(root)}
+            assert "error" not in go.ask("inclusion", steps=steps, **asked)
+    for (old, old_root, _old), (new, new_root, _new) in itertools.combinations(notes, 2):
+        steps = [spoken(step) for step in consistency_proof(old, new, auditlog.node_at)]
+        asked = {"old": old, "size": new, "first": spoken(old_root), "root": spoken(new_root)}
+        assert "error" not in go.ask("consistency", steps=steps, **asked)
 
 
 def test_we_read_the_checkpoints_that_go_signs(go: Go) -> None:

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.test import override_settings
 
 from governance import log_verification
+from governance.log_entries import read_body
 from governance.merkle import leaf_hash
 from governance.models import Checkpoint, LogHead
 from governance.signer import sign_once
@@ -233,7 +234,7 @@ KINDS: list[Callable[[random.Random, Sealed], int]] = [
 @pytest.fixture
 def remembered_readings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that was read before, to the byte, is read the same: the sweep looks at two thousand rows each time."""
-    monkeypatch.setattr(log_verification, "read_body", lru_cache(None)(log_verification.read_body))
+    monkeypatch.setattr(log_verification, "read_body", lru_cache(None)(read_body))
 
 
 def sweep(sealed: Sealed, seeds: range) -> None:

@@ -18,6 +18,7 @@ from django.db import connection
 from governance.append_only import check_guards
 from governance.database_roles import Roles, find_excess
 from governance.models import Checkpoint, Release
+from governance.signer import sign_once
 from tests.governance import log_history
 from tests.governance.bypass.record import ON_POSTGRES, Record, url_of, verify_log
 from tests.governance.log_history import make_history, note
@@ -128,7 +129,7 @@ def tries(record: Record, role: str, statement: str) -> Exception | None:
 def run_errand(roles: Roles, patch: pytest.MonkeyPatch) -> None:
     """People, a model, evidence, audits, sign-offs, promotions, a report: everything that the history does, under the
     application's role, and each seal under the signer's."""
-    seal: Callable[[], Any] = log_history.sign_once
+    seal: Callable[[], Any] = sign_once
 
     def seal_as_the_signer() -> Any:
         with connected_as(roles.signer):

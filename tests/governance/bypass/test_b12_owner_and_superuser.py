@@ -173,9 +173,10 @@ def dump_of(record: Record, folder: Path) -> str:
         text = "\n".join(link.iterdump())
         link.close()
         return text
-    command = [find_postgres_programs() / "pg_dump", "--dbname", url_of(record.name), "--file", folder / "dump.sql"]
-    subprocess.run(command, check=True)
-    return (folder / "dump.sql").read_text()
+    dump = folder / "dump.sql"
+    program = str(find_postgres_programs() / "pg_dump")
+    subprocess.run([program, "--dbname", url_of(record.name), "--file", str(dump)], check=True)
+    return dump.read_text()
 
 
 @contextmanager
@@ -185,7 +186,7 @@ def loaded(record: Record, dump: str, folder: Path) -> Iterator[Record]:
         name = f"loaded_{os.getpid()}"
         with psycopg.connect(url_of("postgres"), autocommit=True) as server:
             server.execute(f'CREATE DATABASE "{name}"')
-        command = [find_postgres_programs() / "psql", "--quiet", "--dbname", url_of(name)]
+        command = [str(find_postgres_programs() / "psql"), "--quiet", "--dbname", url_of(name)]
         subprocess.run(
             [*command, "--set", "ON_ERROR_STOP=1"], input=dump, text=True, check=True, stdout=subprocess.DEVNULL
         )

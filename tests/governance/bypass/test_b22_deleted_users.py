@@ -27,7 +27,7 @@ def delete_the_queryset(user: User) -> None:
 
 def delete_without_collecting(user: User) -> None:
     rows = User.objects.filter(pk=user.pk)
-    rows._raw_delete(rows.db)  # type: ignore[attr-defined]
+    rows._raw_delete(rows.db)
 
 
 def delete_by_sql(user: User) -> None:
