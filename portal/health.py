@@ -31,10 +31,11 @@ def show_health(request: HttpRequest) -> JsonResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             cursor.fetchone()
+        health = read_log_health()
     except DatabaseError:
         return JsonResponse({"status": "the database does not answer"}, status=503)
     trouble = {} if is_broker_answering() else {"queue": BROKER_AWAY}
-    if said := describe_log(read_log_health()):
+    if said := describe_log(health):
         trouble["log"] = said
     if runner.find_sandbox_trouble():
         trouble["sandbox"] = NO_SANDBOX

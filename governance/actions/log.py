@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from datetime import timedelta
-
 from django.db import transaction
 
 from governance import auditlog
 from governance.actors import COMMAND, SYSTEM, Actor
 from governance.auditlog import Subject
 from governance.exceptions import InvalidInput, NotPermitted, NotSealedYet, TransitionNotAllowed
+from governance.log_state import is_heartbeat_due, keys_in_log, known_trust
 from governance.models import AuditLogEntry, LogHead
 from governance.notes import NoteError, VerifierKey
 from governance.signer_files import read_trust
 from governance.text import clean_text
-from governance.trust import KEY_ENTRIES, RETIRED, KeyHistoryError, Trust, TrustedKey, follow
-
-# Less than a day, so that there is a new checkpoint every day even when the sweep that appends it is late.
-HEARTBEAT = timedelta(hours=23)
+from governance.trust import RETIRED, KeyHistoryError, follow
 
 
 @transaction.atomic
@@ -61,23 +56,6 @@ def record_heartbeat(*, actor: Actor) -> AuditLogEntry:
     )
 
 
-def is_heartbeat_due() -> bool:
-    """Whether the newest entry is so old that a day without a checkpoint is near. An empty log needs none."""
-    newest = AuditLogEntry.objects.order_by("-index").values_list("at", flat=True).first()
-    return newest is not None and auditlog.database_now() - newest >= HEARTBEAT
-
-
-def keys_in_log() -> tuple[TrustedKey, ...]:
-    """The log's keys as its entries have them by now, sealed or not. Raises ``NotSealedYet`` before the first key."""
-    keys = _trust().keys[:1]
-    entries = AuditLogEntry.objects.filter(type__in=KEY_ENTRIES).order_by("index")
-    first = TrustedKey(keys[0].vkey)
-    known: tuple[TrustedKey, ...] = (first,)
-    for body in entries.values_list("body", flat=True):
-        known = follow(known, json.loads(bytes(body)))
-    return known
-
-
 def _append_key_entry(type: str, vkey: str, reason: str, actor: Actor) -> AuditLogEntry:
     LogHead.objects.select_for_update().filter(pk=1).first()  # two operators at once: the second sees the first one's
     try:
@@ -108,19 +86,12 @@ def _require_overlap(vkey: str) -> None:
     """The newest checkpoint must carry this key's signature and that of another one that stays."""
     newest = auditlog.latest_checkpoint()
     try:
-        signers = _trust().signers(newest.note)[1] if newest is not None else ()
+        signers = known_trust().signers(newest.note)[1] if newest is not None else ()
     except NoteError as error:
         raise InvalidInput(f"The newest checkpoint does not hold: {error}.", field="vkey") from error
     by = {key.vkey for key in signers}
     if vkey in by and not any(key.vkey in by and key.vkey != vkey for key in keys_in_log() if key.is_current):
         raise NotSealedYet("No checkpoint carries a successor's signature yet. Is the signer running? Ask again.")
-
-
-def _trust() -> Trust:
-    trust = read_trust()
-    if trust is None:
-        raise NotSealedYet("The signer has not made the log's key yet. Start it: manage.py sign_log")
-    return trust
 
 
 def _origin() -> str:

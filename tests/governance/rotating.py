@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.core.management import call_command
 
-from governance.actions.log import keys_in_log
+from governance.log_state import keys_in_log
 from governance.notes import VerifierKey
 from governance.signer import sign_once
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from governance import receipts
-from governance.actions.log import keys_in_log
 from governance.exporting import export_at
+from governance.log_state import keys_in_log
 from governance.models import User
 from governance.signer import sign_once
 from portal.pages.proofs import trust_words

@@ -9,9 +9,10 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from governance.actions import log
-from governance.actions.log import is_heartbeat_due, record_heartbeat
+from governance.actions.log import record_heartbeat
 from governance.actors import API_TOKEN, COMMAND, SESSION, SYSTEM, Actor
 from governance.exceptions import NotPermitted, TransitionNotAllowed
+from governance.log_state import is_heartbeat_due
 from governance.models import AuditLogEntry, Checkpoint, User
 from governance.signer import sign_once
 from tests.governance.log_history import note

@@ -13,10 +13,10 @@ from django.db import transaction
 
 from governance import auditlog
 from governance.actions import log as log_actions
-from governance.actions.log import keys_in_log
 from governance.actors import COMMAND, Actor
 from governance.auditlog import Subject
 from governance.exceptions import GovernanceError, InvalidInput, NotPermitted
+from governance.log_state import keys_in_log
 from governance.log_verification import Verification, own_trust, verify
 from governance.merkle import leaf_hash, verify_inclusion
 from governance.models import Checkpoint, User

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from governance.actions.log import add_log_key, keys_in_log, retire_log_key, revoke_log_key
+from governance.actions.log import add_log_key, retire_log_key, revoke_log_key
 from governance.actors import COMMAND, Actor
 from governance.exceptions import GovernanceError
+from governance.log_state import keys_in_log
 from governance.models import User
 from governance.signer_files import SignerError
 from governance.signer_keys import KeyRing, forget_order, order_end, prepare_key

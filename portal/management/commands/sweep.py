@@ -13,9 +13,10 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 from kombu.exceptions import OperationalError
 
-from governance.actions.log import is_heartbeat_due, record_heartbeat
+from governance.actions.log import record_heartbeat
 from governance.actors import SYSTEM, Actor
 from governance.exceptions import TransitionNotAllowed
+from governance.log_state import is_heartbeat_due
 from governance.models import User
 from governance.tasks import Sweep
 from portal.expiry import withdraw_expired_releases

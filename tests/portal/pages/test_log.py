@@ -10,8 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from governance.actions.log import keys_in_log
 from governance.cosignatures import WitnessKey
+from governance.log_state import keys_in_log
 from governance.log_verification import own_trust
 from governance.merkle import leaf_hash
 from governance.models import AuditLogEntry, Checkpoint, Cosignature, TimeStamp
