@@ -9,7 +9,6 @@ from typing import Any, TypedDict
 from django.db import transaction
 
 from governance import auditlog
-from governance.refusals import record_refusal
 from governance.actors import Actor
 from governance.amendment import about_model, about_version, move
 from governance.auditlog import Subject
@@ -42,6 +41,7 @@ from governance.models import (
 from governance.permissions import authorise, duties_are_separate
 from governance.policy import SIGNING_ROLES
 from governance.reauthentication import Proof, challenge_for, reauthenticate
+from governance.refusals import record_refusal
 from governance.text import clean_name, clean_text
 from governance.votes import cast_vote, counting_approvals, fulfil, is_their_turn, standing_refusals
 

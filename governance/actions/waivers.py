@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from governance import auditlog
-from governance.refusals import record_refusal
 from governance.actors import Actor
 from governance.amendment import about_model, about_version, lock_and_amend
 from governance.auditlog import Subject
@@ -18,6 +17,7 @@ from governance.gate import judge
 from governance.models import Membership, ModelVersion, Waiver
 from governance.permissions import authorise
 from governance.reauthentication import Proof, challenge_for, reauthenticate
+from governance.refusals import record_refusal
 from governance.text import clean_text
 
 

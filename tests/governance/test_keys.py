@@ -341,7 +341,9 @@ def test_keys_are_changed_on_the_command_line_only(writer: User, door: str) -> N
 
 
 @pytest.mark.parametrize(
-    "vkey", ["", "no key", "example.org/log+00000000+AAAA", generate_key("other.example/log").vkey]
+    "vkey",
+    ["", "no key", "example.org/log+00000000+AAAA", generate_key("other.example/log").vkey],
+    ids=["empty", "words", "wrong digits", "another log"],
 )
 def test_key_of_another_name_or_none_is_not_taken(writer: User, vkey: str) -> None:
     sign_once()
