@@ -21,6 +21,7 @@ from governance.policy import (
     Policy,
     SignOffStep,
     WaiverRule,
+    check_characters,
     digest_policy,
     parse_policy,
     policy_for,
@@ -318,3 +319,15 @@ def test_list_at_fault_is_found_at_its_key():
     text = BARE.replace("sign_offs: [{role: validator}, {role: approver}]", "sign_offs:\n  - {role: validator}")
     assert (fault_of(text).line, fault_of(text).key) == (5, "sign_offs")
     assert fault_of(f"{BARE}\norder:\n  any").line == 7
+
+
+def test_hidden_marks_are_found_at_their_line_and_nothing_else_is():
+    check_characters(HIGH)
+    with pytest.raises(PolicyFault) as caught:
+        check_characters("policy: x\nversion: \u202e1")
+    assert caught.value.line == 2
+
+
+def test_panel_of_one_is_a_panel():
+    steps = parse_policy(BARE.replace("{role: validator}", "{role: validator, of: 1}")).sign_offs
+    assert steps[0] == SignOffStep("validator", 1, of=1)
