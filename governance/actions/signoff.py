@@ -91,8 +91,9 @@ def sign_off(
     _check_rejected(dossier, role, actor)
     _check_decision(dossier, role, decision, conditions)
     snapshot = keep(dossier)
-    if SignOff.objects.filter(dossier=snapshot, signer=actor.user, role=role, decision=decision).exists():
-        raise Duplicate("You have signed exactly this already.")
+    last = SignOff.objects.filter(version=version, signer=actor.user, role=role).order_by("pk").last()
+    if last is not None and (last.dossier_id, last.decision) == (snapshot.digest, decision):
+        raise Duplicate("You have signed exactly this already, and it stands.")
     signed = SignOff.objects.create(
         version=version,
         dossier=snapshot,

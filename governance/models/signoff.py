@@ -83,9 +83,7 @@ class SignOff(models.Model):
     class Meta:
         ordering = ("pk",)
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["dossier", "signer", "role", "decision"], name="one_sign_off_per_person_role_decision"
-            ),
+            models.UniqueConstraint(fields=["log_index"], name="sign_off_has_an_entry_of_its_own"),
             models.CheckConstraint(condition=models.Q(decision__in=Decision.values), name="sign_off_decision_known"),
         ]
 

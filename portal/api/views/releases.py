@@ -90,7 +90,7 @@ class GateView(ApiView):
         given = read_filters(self.filters, request)
         environment = given.get("environment", DEFAULT_ENVIRONMENT)
         versions, unknown = self._named(given)
-        live = self.visible(RELEASES).live().filter(version__in=versions, environment=environment)
+        live = self.visible(RELEASES).filter(ended_at=None, version__in=versions, environment=environment)
         named = live.values_list("version", flat=True).first()
         version = versions.filter(pk=named).first() if named else versions.first()
         return Response(describe_permission(version, environment, unknown))

@@ -56,7 +56,7 @@ def make_cells(
 def audit(cells: Cells, **changes: object) -> BiasAudit:
     """Audit against the first group, quickly."""
     with without_fairlearn():
-        return bias_audit(cells, **{"reference": {"group": "g0"}, "draws": 400, **changes})  # type: ignore[arg-type]
+        return bias_audit(cells, **{"reference": {"group": "g0"}, "draws": 400, **changes})
 
 
 def index(found: BiasAudit) -> dict[tuple[str, str], Measure]:

@@ -162,6 +162,18 @@ def test_b21_role_ended_between_page_and_click(ready_version, validator, organis
         cast.sign(ready_version, validator, "validator")
 
 
+def test_b23_mind_that_is_changed_twice_leaves_three_votes(ready_version, validator, developer):
+    cast.sign(ready_version, validator, "validator")
+    cast.sign(ready_version, validator, "validator", "request_changes")
+    submission.submit_version(ready_version, actor=cast.acting(developer))
+    cast.sign(ready_version, validator, "validator")
+    decisions = ["approve", "request_changes", "approve"]
+    assert list(SignOff.objects.order_by("pk").values_list("decision", flat=True)) == decisions
+    found = {finding.key: finding.status for finding in judge(collect(ready_version)).findings}
+    assert found["sign_off:validator:0"] == "MET"
+    assert not any(key.startswith("refusal") for key in found)
+
+
 def test_b23_refusal_stays_beside_a_later_approval(ready_version, validator):
     cast.sign(ready_version, validator, "validator", "request_changes", reason="Explain the threshold.")
     ready_version.refresh_from_db()

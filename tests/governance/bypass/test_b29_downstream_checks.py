@@ -12,6 +12,7 @@ import pytest
 from governance import receipts
 from governance.actions import promotion
 from governance.envelopes import seal
+from governance.exceptions import NotSealedYet
 from governance.models import AuditLogEntry, Release, RevocationList
 from governance.notes import SigningKey, VerifierKey, sign_checkpoint
 from governance.signer import sign_once
@@ -168,5 +169,5 @@ def test_b29_other_bytes_another_place_and_another_time_are_refused(history: His
 
 def test_b29_release_that_is_not_sealed_has_nothing_to_show(history: History) -> None:
     history.live.envelope = ""
-    with pytest.raises(receipts.NotSealedYet):
+    with pytest.raises(NotSealedYet):
         receipts.attestation_bundle(history.live)

@@ -54,8 +54,8 @@ def test_consistency_proof_leads_from_a_kept_checkpoint_to_the_newest(browser: C
     assert (said["old"], said["new"]) == (old, new)
     roots = [bytes(Checkpoint.objects.get(pk=size).root) for size in (old, new)]
     verify_consistency(old, new, [b64decode(step) for step in said["proof"]], *roots)
-    notes = [Checkpoint.objects.get(pk=size).note for size in (old, new)]
-    assert verifier.compare(*notes, proof=said["proof"], trusted=list(own_trust().vkeys))
+    first, last = (Checkpoint.objects.get(pk=size).note for size in (old, new))
+    assert verifier.compare(first, last, proof=said["proof"], trusted=list(own_trust().vkeys))
     assert browser.get(f"/api/v1/log/consistency?old={old}&new={old}").json()["proof"] == []
 
 

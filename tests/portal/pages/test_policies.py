@@ -93,12 +93,13 @@ def test_fault_is_shown_at_its_line(team, compliance):
 def test_proposal_of_a_person_and_adoption_by_another(team, compliance, administrator):
     answer = browse(compliance).post(f"/projects/{team.pk}/policies/new/", given())
     proposed = PromotionPolicy.objects.get()
-    assert answer.url == f"/projects/policies/{proposed.pk}/"
-    own = text_of(browse(compliance).get(answer.url))
+    address = answer["Location"]
+    assert address == f"/projects/policies/{proposed.pk}/"
+    own = text_of(browse(compliance).get(address))
     assert "somebody else has to adopt it" in own
     assert f"/projects/policies/{proposed.pk}/adopt/" not in own
     client = browse(administrator)
-    seen = text_of(client.get(answer.url))
+    seen = text_of(client.get(address))
     assert "<ins>+ valid_days: {sign_offs: 30, evidence: 365}</ins>" in seen
     assert f"/projects/policies/{proposed.pk}/adopt/" in seen
     assert client.post(f"/projects/policies/{proposed.pk}/adopt/", {"password": "guess"}).status_code == 403
