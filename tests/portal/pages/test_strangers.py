@@ -42,6 +42,8 @@ DOORS = {
     "log-export-project": HIDDEN,
     "log-checkpoint": HIDDEN,  # there is none yet
     "log-checkpoint-note": HIDDEN,
+    "log-time-stamp": HIDDEN,
+    "log-trust": HIDDEN,  # the signer has made no key yet
     "log-entry": HIDDEN,
     "log-receipt": HIDDEN,
     "log-body": HIDDEN,
