@@ -29,10 +29,8 @@ SOON = timedelta(days=10)
 
 
 @pytest.fixture
-def things(
-    model_with_go, project, developer, validator, compliance, approver, administrator, organisation_administrator
-) -> dict[str, Any]:
-    """One of everything, under the built-in policy, which allows conditions and overruling."""
+def rights(project, validator, administrator, organisation_administrator) -> dict[str, Any]:
+    """A right that was lent, a role that was confirmed and one that was taken away."""
     now, root = datetime.now(UTC), cast.acting(organisation_administrator)
     lent = delegations.delegate(
         project,
@@ -49,23 +47,28 @@ def things(
     delegations.confirm_role(late, password=cast.PASSWORD, actor=cast.acting(ingrid))
     taken = people.grant_role(project, user=administrator, role="compliance", actor=root)
     people.end_role(taken, reason="Signed unread.", for_cause=True, actor=root)
+    return {"delegation": lent, "confirmed role": late, "ended role": taken, "ingrid": ingrid}
+
+
+@pytest.fixture
+def things(
+    model_with_go, rights, project, developer, validator, compliance, organisation_administrator
+) -> dict[str, Any]:
+    """One of everything, under the built-in policy, which allows conditions and overruling."""
+    now = datetime.now(UTC)
     version = cast.make_ready_version(model_with_go, developer=developer)
     refused = cast.sign(version, compliance, "compliance", "request_changes")
     over = signoff.overrule_refusal(
-        refused, role="administrator", reason="Answered.", password=cast.PASSWORD, actor=cast.acting(ingrid)
+        refused,
+        role="administrator",
+        reason="Answered.",
+        password=cast.PASSWORD,
+        actor=cast.acting(rights.pop("ingrid")),
     )
     version.refresh_from_db()
     version = submission.submit_version(version, actor=cast.acting(developer))
-    vote = cast.sign(
-        version,
-        validator,
-        "validator",
-        "approve_conditions",
-        conditions=[
-            {"text": "Ask the clinic.", "owner": developer, "due_at": now + SOON},
-            {"text": "Watch it.", "owner": developer, "due_at": now + SOON},
-        ],
-    )
+    asked = [{"text": text, "owner": developer, "due_at": now + SOON} for text in ("Ask the clinic.", "Watch it.")]
+    vote = cast.sign(version, validator, "validator", "approve_conditions", conditions=asked)
     done, open_one = vote.conditions.order_by("pk")
     signoff.fulfil_condition(done, how="They agreed.", password=cast.PASSWORD, actor=cast.acting(validator))
     draft = cast.register_version(model_with_go, developer)
@@ -75,15 +78,13 @@ def things(
     )  # fmt: skip
     data = draft.dataset_uses.get(role="training").dataset_version
     lineage.recall_dataset_version(data, reason="Wrong clinic.", actor=cast.acting(compliance))
+    root = cast.acting(organisation_administrator)
     delegations.set_solo_mode(project, on=True, reason="Only two people.", password=cast.PASSWORD, actor=root)
-    return {
+    return rights | {
         "sign-off": vote,
         "overrule": over,
         "open condition": open_one,
         "fulfilled condition": done,
-        "delegation": lent,
-        "confirmed role": late,
-        "ended role": taken,
         "held role": Membership.objects.get(user=validator),
         "waiver": waiver,
         "recalled data": data,

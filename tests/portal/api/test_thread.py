@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from pytest_django import Settings
 
 from governance import runner
 from governance.models import Evaluation, Project, User
+from governance.signer import sign_once
 from tests import cast
 from tests.portal.api.calling import Caller, answered, as_person, as_program, refused
 
 
 def test_a_version_goes_from_registration_to_release(
-    project: Project, developer: User, administrator: User, signers: list[tuple[User, str]]
+    project: Project,
+    developer: User,
+    administrator: User,
+    signers: list[tuple[User, str]],
+    settings: Settings,
+    tmp_path: Path,
 ) -> None:
+    settings.COUNTERSIGN_DATA = tmp_path  # a log of its own needs a signer of its own
+    (tmp_path / "keys").mkdir(mode=0o700)
     program = as_program(developer)
     model = register_model(program, project)
     decide(program, as_person(administrator), model)
@@ -36,11 +46,16 @@ def test_a_version_goes_from_registration_to_release(
     release = answered(approver.post(f"model-versions/{version}/promote", asked), 201)
     assert (release["is_live"], release["version"]["state"]) == (True, "RELEASED")
 
-    allowed = answered(program.get(f"gate?digest={cast.ARTIFACT}&environment=production"))
+    question = f"gate?digest={cast.ARTIFACT}&environment=production"
+    waiting = answered(program.get(question))
+    assert (waiting["allowed"], waiting["code"]) == (False, "pending_seal")
+    refused(program.get(f"releases/{release['id']}/attestation"), 409, "not_sealed")
+    sign_once()
+    allowed = answered(program.get(question))
     assert (allowed["allowed"], allowed["code"], allowed["version"]["id"]) == (True, "released", version)
+    assert {finding["status"] for finding in allowed["gate"]["findings"]} == {"MET"}
     report = answered(program.post(f"model-versions/{version}/reports", {}), 201)
     assert (report["status"], report["file"]) == ("QUEUED", None)
-    refused(program.get(f"releases/{release['id']}/attestation"), 409, "not_sealed")
 
 
 def register_model(program: Caller, project: Project) -> int:
