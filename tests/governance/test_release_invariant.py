@@ -346,7 +346,7 @@ def run(root: User, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
 
 @pytest.mark.django_db
 def test_released_implies_signed(organisation_administrator: User, keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(organisation_administrator, monkeypatch, int(os.environ.get("COUNTERSIGN_STEPS", "1500")))
+    run(organisation_administrator, monkeypatch, int(os.environ.get("COUNTERSIGN_STEPS", "300")))
 
 
 @pytest.mark.soak
