@@ -83,7 +83,6 @@ class SignOff(models.Model):
     class Meta:
         ordering = ("pk",)
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["log_index"], name="sign_off_has_an_entry_of_its_own"),
             models.CheckConstraint(condition=models.Q(decision__in=Decision.values), name="sign_off_decision_known"),
         ]
 

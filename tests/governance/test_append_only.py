@@ -18,7 +18,7 @@ from governance import append_only
 from governance.append_only import GUARDS, check_guards, find_fallen
 from governance.append_only_sql import Guard, drop_statement, read_triggers
 from governance.log_verification import trusted_vkeys, verify
-from governance.models import AuditLogEntry, LogHead, Release, SignOff, User, Waiver
+from governance.models import AuditLogEntry, LogHead, LogNode, Release, SignOff, User, Waiver
 from tests.governance.log_history import History, note
 from tests.guards import behind_the_guards
 
@@ -151,11 +151,11 @@ def test_no_row_is_replaced(history: History, guard: Guard, recursive: bool) -> 
 def test_no_row_is_replaced_by_way_of_another_key(history: History, recursive: bool) -> None:
     """A new row that is in conflict with an old one by what both say, not by their keys."""
     verb = "INSERT OR REPLACE" if connection.vendor == "sqlite" else "INSERT"
-    columns = ", ".join(field.column for field in SignOff._meta.concrete_fields if not field.primary_key)
-    before = SignOff.objects.count()
+    columns = ", ".join(f'"{field.column}"' for field in LogNode._meta.concrete_fields if not field.primary_key)
+    before = LogNode.objects.count()
     with recursive_triggers(recursive), pytest.raises(IntegrityError):
-        execute(f"{verb} INTO governance_signoff ({columns}) SELECT {columns} FROM governance_signoff")  # noqa: S608
-    assert SignOff.objects.count() == before
+        execute(f"{verb} INTO governance_lognode ({columns}) SELECT {columns} FROM governance_lognode")  # noqa: S608
+    assert LogNode.objects.count() == before
 
 
 @contextlib.contextmanager

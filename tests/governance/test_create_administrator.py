@@ -35,7 +35,7 @@ def test_first_administrator_may_sign_in_and_the_log_says_who_came(monkeypatch: 
     assert (body["type"], body["subject"]["id"], body["data"]) == (
         "user.created",
         user.pk,
-        {"organisation_administrator": True},
+        {"organisation_administrator": True, "person": user.person_key},
     )
     assert (body["actor"]["login"], body["actor"]["authentication"]) == ("system", "command")
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from governance.actions import log
+from governance import log_state
 from governance.actions.log import record_heartbeat
 from governance.actors import API_TOKEN, COMMAND, SESSION, SYSTEM, Actor
 from governance.exceptions import NotPermitted, TransitionNotAllowed
@@ -76,7 +76,7 @@ def test_second_sweep_at_the_same_moment_finds_the_first_ones(writer: User, monk
 
 @pytest.mark.parametrize("door", [SESSION, API_TOKEN, COMMAND])
 def test_nobody_else_gives_it(writer: User, monkeypatch: pytest.MonkeyPatch, door: str) -> None:
-    monkeypatch.setattr(log, "HEARTBEAT", timedelta(0))
+    monkeypatch.setattr(log_state, "HEARTBEAT", timedelta(0))
     with pytest.raises(NotPermitted):
         record_heartbeat(actor=Actor(writer, door))
     assert count() == 0

@@ -18,7 +18,7 @@ from governance.log_verification import verify_recent
 from governance.merkle import leaf_hash
 from governance.models import AuditLogEntry, Checkpoint, LogHead, LogNode, LogSubject
 from governance.notes import generate_key, sign_checkpoint
-from governance.signer_files import keys_folder
+from governance.signer_files import keys_folder, read_trust
 from tests.governance.log_history import History, note
 from tests.governance.tampering import check, read_entry, rebuild_tree, run_sql, write_entry
 from tests.guards import behind_the_guards
@@ -47,7 +47,7 @@ def test_clean_history_is_whole(history: History) -> None:
 def test_clean_history_holds_every_type_of_entry_that_is_compared(history: History) -> None:
     from governance.projections import all_projections
 
-    compared = {type for projection in all_projections(()) for type in projection.types} - {"*"}
+    compared = {type for projection in all_projections(read_trust()) for type in projection.types} - {"*"}
     never_made_here = {"report.failed"}
     made = set(AuditLogEntry.objects.values_list("type", flat=True))
     assert compared - made == never_made_here
@@ -361,7 +361,8 @@ def test_command_says_changed_and_where(history: History) -> None:
 
 
 def test_command_cannot_tell_without_a_key(history: History) -> None:
-    (keys_folder() / "log.vkey").unlink()
+    for published in ("log.vkey", "log.trust.json"):
+        (keys_folder() / published).unlink(missing_ok=True)
     code, said = run_command()
     assert (code, "No verifier key is given" in said) == (2, True)
 

@@ -186,6 +186,8 @@ class Office(RuleBasedStateMachine):
     @rule(which=st.integers(0, 20), for_cause=st.booleans())
     def end_role(self, which: int, for_cause: bool) -> None:
         held = list(Membership.objects.current().filter(project=self.light.project).order_by("pk"))
+        if not held:
+            return
         membership = held[which % len(held)]
         self.attempt(
             lambda: people.end_role(membership, reason="R.", for_cause=for_cause, actor=cast.acting(self.root))

@@ -56,12 +56,9 @@ WRONG_FILES = {
     "empty label": (GOOD.replace("\n3,female,1", "\n3,female,"), "column 'y_true', row 4, line 5: the label is empty"),
     "short row": (GOOD.replace("\n5,female,0,0", "\n5,female"), "row 6, line 7: has 2 cells, the header has 4"),
     "id twice": (GOOD.replace("\n6,", "\n5,"), "column 'row_id', row 7, line 8: every row needs an id of its own"),
-    "nul": (GOOD.replace("\n3,female", "\n3,fe\0male"), "line 5: byte 64 is a NUL character"),
     "latin-1": (GOOD.encode().replace(b"female", b"fem\xe9le"), "line 3: not UTF-8 text: byte 41"),
-    "utf-16": (GOOD.encode("utf-16"), "the file is UTF-16 text"),
     "open quote": (GOOD.replace("\n3,female", '\n3,"female'), "row 4, line 41: cannot be split into cells"),
     "not parquet": (b"PAR1" + b"x" * 50, "the file starts like Parquet but cannot be read"),
-    "pickle": (b"\x80\x04\x95" + b"x" * 50, "the file is a pickle, which is never opened"),
     "decomposed": (GOOD.replace("\n3,female,1", "\n3,female,e\u0301"), "has 3: '0', '1', '\u00e9'"),
     "right to left": (GOOD.replace("sex", "s\u202eex", 1), "column 'sex': not in the file"),
 }
@@ -79,6 +76,20 @@ def test_wrong_file_ends_failed_naming_the_place_and_the_next_one_works(version,
     assert run(request(version, developer, GOOD)).status == WorkStatus.SUCCEEDED
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD.replace("\n3,female", "\n3,fe\0male"), "This is something else"),
+        (GOOD.encode("utf-16"), "This is UTF-16 text"),
+        (b"\x80\x04\x95" + b"x" * 50, "This is a pickle, which is never opened"),
+    ],
+)
+def test_what_is_no_table_is_refused_when_it_is_submitted(version, developer, text, words):
+    with pytest.raises(InvalidInput, match=words):
+        request(version, developer, text)
+    assert not version.evidence.exists()
+
+
 def test_failure_closes_the_gate_with_its_words(version, developer):
     run(request(version, developer, GOOD))
     run(request(version, developer, WRONG_FILES["missing column"][0]))
@@ -92,10 +103,11 @@ def test_failure_closes_the_gate_with_its_words(version, developer):
 @pytest.mark.sandboxed
 @pytest.mark.parametrize("name", ["opens_marker.pkl", "object_array.npy", "operator_call.skops"])
 @pytest.mark.parametrize("kind", ["bias_audit", "explanation"])
-def test_hostile_file_ends_failed_and_runs_nothing(version, developer, tmp_path, monkeypatch, name, kind):
+def test_hostile_file_is_refused_and_runs_nothing(version, developer, tmp_path, monkeypatch, name, kind):
     monkeypatch.chdir(tmp_path)
     text = (find_devset() / "artifacts" / "hostile" / name).read_bytes()
-    assert run(request(version, developer, text, kind=kind)).status == WorkStatus.FAILED
+    with pytest.raises(InvalidInput, match="must be a table"):
+        request(version, developer, text, kind=kind)
     assert list(tmp_path.glob("MARKER*")) == []
 
 
@@ -194,9 +206,9 @@ def test_work_that_kills_its_worker_is_given_up(version, developer):
 
 
 def test_explanation_that_adds_up_is_met(version, developer):
-    done = run(request(version, developer, ATTRIBUTIONS, kind="explanation"))
+    done = run(request(version, developer, cast.make_attributions(100).decode(), kind="explanation"))
     statement = json.loads(done.result)["statement"]
-    assert statement == "computed by submitter, additivity verified on 40 of 40 rows"
+    assert statement == "computed by submitter, additivity verified on 100 of 100 rows"
     found = {finding.key: finding for finding in judge(collect(version)).findings}
     assert found["evaluation:explanation:test"].status == "MET"
 

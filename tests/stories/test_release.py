@@ -66,7 +66,7 @@ def fill_signature(page: Page, portal: Portal, version: Version, password: str) 
 
 def submit_form(page: Page) -> None:
     page.locator("form[method=post]").filter(has=page.locator("input[name=password]")).locator(
-        "button[type=submit]:not(.pressed-by-enter)"
+        "button[type=submit]:not(.pressed-by-enter):not([name])"
     ).click()
     page.wait_for_load_state()
 

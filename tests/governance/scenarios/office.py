@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from governance import one_time_codes, passkeys
+from governance import log_state, one_time_codes, passkeys
 from governance.actions import (
     authentication,
     discussion,
@@ -116,7 +116,7 @@ def _(stage):
 @scenario("record_heartbeat", "portal_itself", "log.heartbeat")
 def _(stage):
     assert stage.organisation_administrator
-    stage.monkeypatch.setattr(log, "HEARTBEAT", timedelta(0))
+    stage.monkeypatch.setattr(log_state, "HEARTBEAT", timedelta(0))
     return lambda actor: log.record_heartbeat(actor=actor)
 
 
