@@ -6,30 +6,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('governance', '0009_release_findings'),
+        ("governance", "0009_release_findings"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RiskAssessment',
+            name="RiskAssessment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('questionnaire', models.CharField(max_length=40)),
-                ('questionnaire_version', models.PositiveIntegerField()),
-                ('questionnaire_digest', models.CharField(max_length=71)),
-                ('text', models.TextField()),
-                ('answers', models.JSONField()),
-                ('risk_tier', models.CharField(choices=[('low', 'Low'), ('medium', 'Medium'), ('high', 'High')], max_length=10)),
-                ('reasons', models.JSONField(default=list)),
-                ('answered_at', models.DateTimeField()),
-                ('log_index', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('answered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='risk_assessments', to='governance.registeredmodel')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("questionnaire", models.CharField(max_length=40)),
+                ("questionnaire_version", models.PositiveIntegerField()),
+                ("questionnaire_digest", models.CharField(max_length=71)),
+                ("text", models.TextField()),
+                ("answers", models.JSONField()),
+                (
+                    "risk_tier",
+                    models.CharField(choices=[("low", "Low"), ("medium", "Medium"), ("high", "High")], max_length=10),
+                ),
+                ("reasons", models.JSONField(default=list)),
+                ("answered_at", models.DateTimeField()),
+                ("log_index", models.PositiveBigIntegerField(blank=True, null=True)),
+                (
+                    "answered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="risk_assessments",
+                        to="governance.registeredmodel",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-pk',),
+                "ordering": ("-pk",),
             },
         ),
     ]

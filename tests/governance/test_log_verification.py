@@ -45,14 +45,13 @@ def test_clean_history_is_whole(history: History) -> None:
 
 
 # What the history does not hold, because other tests compare it: of votes, policies, keys, evaluations and releases.
-MADE_ELSEWHERE = set(
-    """
-    condition.fulfilled dataset_version.recalled delegation.ended delegation.given emergency.asked
-    emergency.withdrawn evaluation.cancelled follow_up.closed log.key_added log.key_retired log.key_revoked
-    membership.confirmed policy.adopted policy.proposed policy.withdrawn project.solo_mode_switched
-    release.rolled_back release.withdrawn report.failed sign_off.overruled version.promoted_in_emergency
-    """.split()
-)
+MADE_ELSEWHERE = {
+    *("condition.fulfilled", "dataset_version.recalled", "delegation.ended", "delegation.given"),
+    *("emergency.asked", "emergency.withdrawn", "evaluation.cancelled", "follow_up.closed"),
+    *("log.key_added", "log.key_retired", "log.key_revoked", "membership.confirmed", "policy.adopted"),
+    *("policy.proposed", "policy.withdrawn", "project.solo_mode_switched", "release.rolled_back"),
+    *("release.withdrawn", "report.failed", "sign_off.overruled", "version.promoted_in_emergency"),
+}
 
 
 def test_clean_history_holds_every_type_of_entry_that_is_compared(history: History) -> None:
