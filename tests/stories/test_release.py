@@ -98,7 +98,7 @@ def released(told_portal: Portal, passwords: dict[str, str], browser: Browser) -
     expect(noor.locator("main")).to_contain_text(f"{MODEL} v3")
     fill_signature(noor, told_portal, version, "not the password")
     submit_form(noor)
-    expect(noor.locator("main")).to_contain_text("Nothing was signed")
+    expect(noor.locator("main")).to_contain_text("The password is not right. Nothing was recorded")
     fill_signature(noor, told_portal, version, passwords["noor"])
     submit_form(noor)
     expect(noor.locator("main")).to_contain_text("Noor Haddad")
