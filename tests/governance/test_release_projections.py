@@ -71,7 +71,9 @@ def test_history_of_releases_is_whole(light: Any) -> None:
     ],
 )
 def test_row_changed_by_sql_is_named(light: Any, table: Any, changes: dict[str, Any], words: str) -> None:
-    row = table.objects.order_by("pk").first() if table is EmergencyRequest else table.objects.order_by("pk").last()
+    row: Any = (
+        table.objects.order_by("pk").first() if table is EmergencyRequest else table.objects.order_by("pk").last()
+    )
     if table is Release:
         row = Release.objects.get(kind="emergency")
     if "expires_at" in changes:
