@@ -73,19 +73,23 @@ def request_evaluation(
         subject=about_evaluation(evaluation),
         project=version.model.project,
         related=[*version_and_model(version), Subject("evidence", evidence.pk, evidence.title, evidence.digest)],
-        data={
-            "kind": kind,
-            "dataset_role": dataset_role,
-            "dataset_version": used.pk,
-            "dataset_digest": used.digest,
-            "evidence_digest": evidence.digest,
-            "inputs": {role: {"evidence": item.pk, "digest": item.digest} for role, item in read.items()},
-            "spec_digest": canonical_digest(checked),
-            "states": moved,
-        },
+        data=_tell_request(evaluation, read) | {"states": moved},
     )
     tasks.run_evaluation.delay_on_commit(evaluation.pk)
     return evaluation
+
+
+def _tell_request(evaluation: Evaluation, read: Mapping[str, Evidence]) -> dict[str, Any]:
+    """What the log says was asked for, and of what: the specification and everything read, by digest."""
+    return {
+        "kind": evaluation.kind,
+        "dataset_role": evaluation.dataset_role,
+        "dataset_version": evaluation.dataset_version_id,
+        "dataset_digest": evaluation.dataset_version.digest,
+        "evidence_digest": evaluation.evidence.digest,
+        "inputs": {role: {"evidence": item.pk, "digest": item.digest} for role, item in read.items()},
+        "spec_digest": canonical_digest(evaluation.spec),
+    }
 
 
 @transaction.atomic
