@@ -42,16 +42,21 @@ def released_again(released: Release, model_with_go: Any, developer: User, signe
     return promote(second, approver)
 
 
-def test_what_was_in_use_is_exact_to_the_second(released: Release, released_again: Release, auditor: User) -> None:
+def test_what_was_in_use_is_exact_to_the_microsecond(released: Release, released_again: Release, auditor: User) -> None:
     browser = browse(auditor)
     now = browser.get(reverse("pages:in-use")).content.decode()
     assert str(released_again.version) in now
     assert f">{released.version}</a>" not in now
     released.refresh_from_db()
-    just_before = (released.ended_at - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
-    earlier = browser.get(reverse("pages:in-use"), {"at": just_before}).content.decode()
-    was_running = released.started_at.strftime("%Y-%m-%dT%H:%M:%S") <= just_before
-    assert (f">{released.version}</a>" in earlier) is was_running
+    a_moment = timedelta(microseconds=1)
+    for at, was_running in (
+        (released.started_at - a_moment, False),
+        (released.started_at, True),
+        (released.ended_at - a_moment, True),
+        (released.ended_at, False),
+    ):
+        page = browser.get(reverse("pages:in-use"), {"at": at.strftime("%Y-%m-%dT%H:%M:%S.%f")}).content.decode()
+        assert (f">{released.version}</a>" in page) is was_running, at
     long_ago = browser.get(reverse("pages:in-use"), {"at": "2020-01-01"}).content.decode()
     assert "Nothing was in use" in long_ago
 
