@@ -38,11 +38,13 @@ DEBIAN_RUN = (
     "libharfbuzz-subset0",
     "fonts-inter",
     "fonts-noto-core",
+    "fonts-noto-cjk",
     "graphviz",
 )
 DEBIAN_TEST = (
     *DEBIAN_RUN,
     *("chromium", "poppler-utils", "postgresql-15", "redis-server"),
+    *("qpdf", "libnss3-tools", "strace"),  # what others say of our PDF files, and what rendering one asks the kernel
     *("golang-go", "golang-golang-x-mod-dev"),  # a second opinion on the log: it reads our checkpoints and proofs
 )
 
