@@ -21,6 +21,7 @@ from rest_framework.response import Response
 
 from governance import idempotency
 from governance.canonical import canonical_bytes
+from governance.exceptions import GovernanceError
 from governance.models import IdempotencyRecord
 
 if TYPE_CHECKING:
@@ -46,13 +47,18 @@ def answered_once(handler: Handler) -> Handler:
             return _replay(record)
         try:
             with transaction.atomic():
-                response = handler(view, request, *args, **kwargs)
-                idempotency.remember(record, status=response.status_code, body=_envelope(view, response))
+                try:
+                    response = handler(view, request, *args, **kwargs)
+                except GovernanceError as refusal:
+                    refused = refusal  # the action has undone its change; what the log says of the refusal stays
+                else:
+                    idempotency.remember(record, status=response.status_code, body=_envelope(view, response))
+                    return response
+            raise refused
         except Exception:
             with suppress(DatabaseError):
                 idempotency.release(record)
             raise
-        return response
 
     return answer
 

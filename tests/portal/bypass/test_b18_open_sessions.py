@@ -66,6 +66,20 @@ def test_b18_five_wrong_proofs_lock_the_door(ready_version, validator):
     assert SignOff.objects.count() == 0
 
 
+def test_b18_refusal_under_an_idempotency_key_is_on_record(ready_version, validator):
+    """A key undoes nothing that the log says: neither the refusal, nor that nothing was signed."""
+    caller, path = as_person(validator), f"model-versions/{ready_version.pk}/sign-offs"
+    body = vote(ready_version, password="wrong")
+    for _again in range(2):
+        refused(caller.post(path, body, idempotency_key="k"), 403, "reauthentication_failed")
+    assert refusals() == ["reauthentication_failed"] * 2
+    assert SignOff.objects.count() == 0
+    body = vote(ready_version, password=cast.PASSWORD)
+    answered(caller.post(path, body, idempotency_key="l"), 201)
+    answered(caller.post(path, body, idempotency_key="l"), 201)
+    assert (len(refusals()), SignOff.objects.count()) == (2, 1)
+
+
 def test_b18_wrong_codes_and_passkeys_count_as_well(ready_version, validator):
     add_passkey(validator)
     caller = as_person(validator)
