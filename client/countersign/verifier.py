@@ -57,8 +57,15 @@ PROMOTIONS = {
     "release.rolled_back": "rollback",
 }
 """The types of entry that let something run, and the kind of release that each makes."""
-DOCUMENTS = ("evidence.submitted", "report.issued")
-"""The types of entry whose document belongs into an export."""
+DOCUMENTS = {
+    "evidence.submitted",
+    "evaluation.completed",
+    "policy.proposed",
+    "sign_off.given",
+    "report.issued",
+    *PROMOTIONS,
+}
+"""The types of entry whose document belongs into an export: a file, a result, a policy, or what was signed."""
 ED25519, COSIGNATURE = 0x01, 0x04
 MAX_RECEIPT_BYTES = 1024 * 1024
 MAX_BUNDLE_BYTES = 8 * 1024 * 1024
@@ -682,7 +689,8 @@ def _check_revoked(
 
 _MEMBER = re.compile(
     r"README\.txt|verifier\.py|trust\.json|log\.json|(checkpoints|entries)/[0-9]{10}\.jsonl|leaves/[0-9]{10}\.bin"
-    r"|(evidence|contents|dossiers|results)/[0-9a-f]{64}|attestations/[0-9]{10}\.json"
+    r"|(evidence|contents|dossiers|results|policies)/[0-9a-f]{64}|attestations/[0-9]{10}\.json"
+    r"|time-stamps/[0-9]{10}\.tsr"
 )
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -703,9 +711,11 @@ class _Archive:
         self.lacking = ""
         self.named: dict[bytes, int] = {}
         self.awaited: dict[bytes, int] = {}
+        self.statements: dict[bytes, tuple[int, Any]] = {}
+        self.stamps: dict[int, bytes] = {}
 
     def check(self, file: IO[bytes]) -> Verdict:
-        before = ""
+        before, end = "", 0
         watched: Any = _Watched(file)
         with tarfile.open(fileobj=watched, mode="r|") as tar:
             for member in tar:
@@ -718,10 +728,12 @@ class _Archive:
                 folder = member.name.partition("/")[0]
                 if folder == before.partition("/")[0] and member.name <= before:
                     _refuse(f"{member.name} is given twice or out of its order")
-                before = member.name
+                before, end = member.name, member.offset_data + member.size
                 self._take(folder, member, content)
         if not watched.ends_well():
             _refuse("the archive breaks off before its end")
+        if watched.used > end:
+            _refuse(f"something that is no file stands behind {before[:100]!r}: what follows was changed or added")
         return self._conclude()
 
     def _take(self, folder: str, member: tarfile.TarInfo, content: IO[bytes]) -> None:
@@ -735,7 +747,9 @@ class _Archive:
             chunks[folder](content)
         elif folder == "attestations":
             self._take_attestation(_read_whole(content, MAX_BUNDLE_BYTES, member.name), member.name)
-        elif folder in ("evidence", "contents", "dossiers", "results"):
+        elif folder == "time-stamps":
+            self._take_stamp(int(Path(member.name).stem), _read_whole(content, MAX_RECEIPT_BYTES, member.name))
+        elif folder in ("evidence", "contents", "dossiers", "results", "policies"):
             self._take_file(content, member.name)
 
     def _take_manifest(self, data: bytes) -> None:
@@ -745,6 +759,7 @@ class _Archive:
             _refuse(f"the export is not in the format {EXPORT_FORMAT}")
         _field(manifest, "origin", str, what)
         _field(manifest, "size", int, what)
+        _field(manifest, "root", str, what)
         _field(manifest, "files", bool, what)
         if manifest.get("project") is not None:
             _field(_field(manifest, "project", dict, what), "name", str, "its project")
@@ -763,6 +778,12 @@ class _Archive:
             proof = _decode_hashes(item.get("consistency"), "a consistency proof")
             self.waiting.append((claimed, note, proof))
 
+    def _take_stamp(self, size: int, data: bytes) -> None:
+        """Keep an authority's time stamp until the checkpoint that it is about has come."""
+        if not self.manifest or not self.tree.size < size <= self.tree.size + MAX_CHUNK_ENTRIES:
+            _refuse(f"the time stamp on the checkpoint of {size} entries is out of its order")
+        self.stamps[size] = data
+
     def _take_leaves(self, content: IO[bytes]) -> None:
         self.leaves = _read_whole(content, MAX_CHUNK_ENTRIES * HASH_BYTES, "a file of leaf hashes")
 
@@ -770,6 +791,9 @@ class _Archive:
         start = self.tree.size
         if self.waiting and self.waiting[0][0].size <= start:
             _refuse("a checkpoint stands behind the entries that it covers")
+        unknown = self.stamps.keys() - {claimed.size for claimed, _note, _proof in self.waiting}
+        if unknown:
+            _refuse(f"there is a time stamp on {min(unknown)} entries and no checkpoint of them")
         for line in _lines(content, MAX_ENTRY_BYTES + 2):
             place = (self.tree.size - start) * HASH_BYTES
             if place >= MAX_CHUNK_ENTRIES * HASH_BYTES:
@@ -809,6 +833,10 @@ class _Archive:
         if entry.get("type") in DOCUMENTS and isinstance(subject, dict) and "digest" in subject:
             for digest in _walk_digests(subject):
                 self.awaited.setdefault(digest, index)
+        data = entry.get("data")
+        if entry.get("type") in PROMOTIONS and isinstance(subject, dict) and isinstance(data, dict):
+            for digest in _walk_digests(data.get("statement")):
+                self.statements[digest] = index, subject.get("id")
 
     def _check_checkpoints(self) -> None:
         size = self.tree.size
@@ -827,11 +855,18 @@ class _Archive:
             raise Tampered(what, first)
         if self.sealed is not None:
             check_consistency(self.sealed, opened, proof)
+        self._check_stamp(size, note)
         self.sealed = claimed
         self.lacking = lacking
         if not lacking:
             self.vouched = size
         self.checkpoints += 1
+
+    def _check_stamp(self, size: int, note: str) -> None:
+        """A time stamp must be about its checkpoint. Who stamped, and whether rightly, openssl can say."""
+        stamp, text = self.stamps.pop(size, None), split_note(note)[0].encode()
+        if stamp is not None and hashlib.sha256(text).digest() not in stamp:
+            raise Tampered(f"the time stamp on the checkpoint of {size} entries is about something else")
 
     def _take_file(self, content: IO[bytes], name: str) -> None:
         hasher = hashlib.sha256()
@@ -848,8 +883,11 @@ class _Archive:
 
     def _take_attestation(self, data: bytes, name: str) -> None:
         payload, _ = _open_envelope(parse_json(data, name), STATEMENT_PAYLOAD, self.trust)
-        if hashlib.sha256(payload).digest() not in self.named:
+        index, release = self.statements.pop(hashlib.sha256(payload).digest(), (None, None))
+        if index is None:
             raise Tampered(f"no entry names the statement in {name}")
+        if release != int(Path(name).stem):
+            raise Tampered(f"{name} is the attestation of release {release!r}, which entry {index} names", index)
         self.files += 1
 
     def _conclude(self) -> Verdict:
@@ -862,10 +900,10 @@ class _Archive:
             _refuse("no checkpoint seals the last entry of the export")
         if not self.vouched:
             _refuse(self.lacking)
+        if self.manifest["root"] != sealed.root.hex():
+            raise Tampered("log.json names another root than the last checkpoint signs")
         self._check_kept(sealed)
-        if self.manifest["files"] and self.awaited:
-            index = min(self.awaited.values())
-            raise Tampered(f"a file that entry {index} names is not here", index)
+        self._check_nothing_lacks()
         whole = f"all {size} entries of {sealed.origin} give the roots that {self.checkpoints} checkpoints signed"
         if self.withheld:
             name = self.manifest["project"]["name"]
@@ -874,6 +912,15 @@ class _Archive:
             whole += f"; the last {size - self.vouched} are not vouched for yet: {self.lacking}"
         files = f"{self.files} files have their digests" if self.manifest["files"] else "it came without files"
         return Verdict(Outcome.GOOD, f"{whole}; {files}", None, sealed)
+
+    def _check_nothing_lacks(self) -> None:
+        missing = [(index, "file") for index in self.awaited.values()]
+        missing += [(index, "attestation") for index, _release in self.statements.values()]
+        if not self.manifest["files"] and self.files:
+            _refuse(f"log.json says that no files came along, and there are {self.files}")
+        if self.manifest["files"] and missing:
+            index, what = min(missing)
+            raise Tampered(f"the {what} that entry {index} names is not here", index)
 
     def _check_kept(self, sealed: Checkpoint) -> None:
         for mine in self.kept:
@@ -885,15 +932,20 @@ class _Archive:
 
 
 class _Watched:
-    """A file that remembers how it ended: tarfile takes an archive that broke off for one that is complete."""
+    """A file that remembers where its last byte other than zero stands, and how it ended.
+
+    tarfile takes an archive that broke off, or in which a header was damaged, for one that is complete.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
         self.size = 0
+        self.used = 0
         self.tail = b""
 
     def read(self, size: int) -> bytes:
         data = self.file.read(size)
+        self.used = self.size + len(used) if (used := data.rstrip(b"\0")) else self.used
         self.size += len(data)
         self.tail = (self.tail + data)[-2 * tarfile.BLOCKSIZE :]
         return data

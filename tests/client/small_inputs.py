@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from governance.merkle import root_of
 from tests.client.small_log import DOCUMENT, KEY, LOG, LOG_SIZE, RECEIPT
 from tests.client.small_release import AT, BUNDLE, DIGEST, LIST
 from tests.client.small_trust import make_trust
@@ -27,7 +28,14 @@ def pack() -> bytes:
     """The small log as an exported archive."""
     lines = [json.dumps({"consistency": [], "note": LOG.checkpoint(5)})]
     lines.append(json.dumps({"consistency": LOG.consistency(5, LOG_SIZE), "note": LOG.checkpoint(LOG_SIZE)}))
-    manifest = {"format": "countersign/export/1", "origin": KEY.name, "size": LOG_SIZE, "project": None, "files": False}
+    manifest = {
+        "format": "countersign/export/1",
+        "origin": KEY.name,
+        "size": LOG_SIZE,
+        "root": root_of(LOG.leaves).hex(),
+        "project": None,
+        "files": False,
+    }
     members = {
         "README.txt": b"read me",
         "log.json": json.dumps(manifest).encode(),

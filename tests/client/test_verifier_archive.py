@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from governance.envelopes import seal
+from governance.merkle import root_of
 from governance.notes import sign_checkpoint
 from tests.client.small_inputs import pack_members
 from tests.client.small_log import (
@@ -34,7 +35,14 @@ from tests.client.small_log import (
 
 SIZES = (3, 8, LOG_SIZE)
 CHUNK = 6
-MANIFEST = {"format": "countersign/export/1", "origin": ORIGIN, "size": LOG_SIZE, "project": None, "files": True}
+MANIFEST = {
+    "format": "countersign/export/1",
+    "origin": ORIGIN,
+    "size": LOG_SIZE,
+    "root": root_of(LOG.leaves).hex(),
+    "project": None,
+    "files": True,
+}
 PROJECT = {"project": {"id": 1, "name": "Triage"}}
 
 
@@ -166,7 +174,12 @@ def last_line_gone(lines: bytes) -> bytes:
         (changed(leaves_0=bytes(32 * 6)), "entry 0 does not have the leaf hash", 0),
         (changed(log=json.dumps(MANIFEST | {"size": 12}).encode()), "covers 12 entries, only 11 are here", 11),
         (changed() | {REPORT: b"forged"}, "which entry 5 names, was changed", 5),
-        ({name: data for name, data in GOOD_MEMBERS.items() if name != REPORT}, "a file that entry 5 names is not", 5),
+        (
+            {name: data for name, data in GOOD_MEMBERS.items() if name != REPORT},
+            "the file that entry 5 names is not",
+            5,
+        ),
+        (changed(log=json.dumps(MANIFEST | {"root": "00" * 32}).encode()), "log.json names another root", None),
         (changed() | {"results/" + "0" * 64: b"more"}, "no entry names the file", None),
     ],
 )
@@ -197,6 +210,8 @@ LINE = checkpoint_lines(0, 3)
         changed(log=json.dumps(MANIFEST | {"format": "countersign/export/2"}).encode()),
         changed(log=json.dumps(MANIFEST | {"size": "11"}).encode()),
         changed(log=json.dumps(MANIFEST | {"files": None}).encode()),
+        changed(log=json.dumps(MANIFEST | {"files": False}).encode()),
+        changed(log=json.dumps({name: MANIFEST[name] for name in MANIFEST if name != "root"}).encode()),
         changed(log=json.dumps(MANIFEST | {"origin": 5}).encode()),
         changed(log=json.dumps(MANIFEST | {"origin": "another"}).encode()),
         changed(log=json.dumps(MANIFEST | {"project": "Triage"}).encode()),
