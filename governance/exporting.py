@@ -16,13 +16,13 @@ import json
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 from django.db.models import BigIntegerField, Case, Count, F, Sum, Value, When
 from django.db.models.functions import Length
 
-from governance.actors import Actor
-from governance.auditlog import latest_checkpoint
+from governance.auditlog import database_now, latest_checkpoint
 from governance.exceptions import InvalidInput, NotSealedYet
 from governance.exporting_files import CONTENTS, iterate_files
 from governance.exporting_parts import (
@@ -31,16 +31,17 @@ from governance.exporting_parts import (
     iterate_checkpoints,
     iterate_entries,
     iterate_leaves,
+    iterate_stamps,
     measure_checkpoints,
     read_verifier,
 )
 from governance.merkle import HASH_BYTES
-from governance.models import AuditLogEntry, Checkpoint, Project
-from governance.permissions import authorise
+from governance.models import AuditLogEntry, Checkpoint, Project, Release
 from governance.signer_files import read_trust
 
 FORMAT = "countersign/export/1"
 CHUNK = 10_000  # entries in one member
+SIGNING_TIME = timedelta(minutes=1)  # a signature that lacks for longer is a fault that an auditor must see
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)
 
@@ -137,8 +138,10 @@ class Export:
         return json.dumps(said, indent=1, ensure_ascii=False).encode() + b"\n"
 
     def _chunk(self, start: int, end: int) -> Iterator[Member]:
-        """Checkpoints first, then leaf hashes, then entries: so one reading from front to back can check them all."""
+        """What is about entries first, entries last: so one reading from front to back can check them all."""
         name, project = f"{start:010}", self.project
+        for size, stamp in iterate_stamps(start, end):
+            yield _plain(f"time-stamps/{size:010}.tsr", stamp)
         checkpoints = measure_checkpoints(start, end)
         if checkpoints:
             yield Member(
@@ -183,24 +186,25 @@ class Export:
         return header.tobuf(tarfile.GNU_FORMAT)
 
 
-def export_log(*, project: Project | None, size: int | None = None, with_files: bool = True, actor: Actor) -> Export:
-    """Return the export of the newest checkpoint, or of the one of ``size`` entries, if the actor may have it.
-
-    The whole log is for organisation administrators; one project's for its auditors and administrators. Raises
-    ``NotPermitted``, ``NotSealedYet`` and, for a size without a checkpoint, ``InvalidInput``.
-    """
-    authorise(actor, "export_log", project)
-    return export_at(project=project, size=size, with_files=with_files)
-
-
 def export_at(*, project: Project | None, size: int | None = None, with_files: bool = True) -> Export:
-    """The same for an operator at a shell, whom nobody asks."""
+    """The export of the newest checkpoint, or of the one of ``size`` entries. Who may have it, the action asks.
+
+    Raises ``NotSealedYet`` and, for a size without a checkpoint, ``InvalidInput``.
+    """
     checkpoint = latest_checkpoint() if size is None else Checkpoint.objects.filter(pk=size).first()
     if checkpoint is None and size is not None:
         raise InvalidInput(f"No checkpoint was signed over {size} entries.", field="size")
     if checkpoint is None:
         raise NotSealedYet("The signer has signed nothing yet. Ask again in a moment.")
+    if with_files and _lacks_attestations(checkpoint.size):
+        raise NotSealedYet("The signer is about to sign an attestation. Ask again in a moment.")
     return Export(checkpoint, project, with_files)
+
+
+def _lacks_attestations(size: int) -> bool:
+    """Whether a release of just now waits for its signature, which is made right after the checkpoint over it."""
+    young = Release.objects.filter(started_at__gte=database_now() - SIGNING_TIME, log_index__lt=size)
+    return young.filter(envelope="").exists()
 
 
 def _plain(name: str, data: bytes) -> Member:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from governance.models import (
     DossierSnapshot,
     Evaluation,
     Evidence,
+    PolicyText,
     Project,
     Release,
     SignOff,
@@ -84,6 +86,20 @@ def _results(size: int, project: Project | None) -> Iterator[ExportedFile]:
             yield _in_memory(_name("results", digest), result.encode())
 
 
+def _policies(size: int, project: Project | None) -> Iterator[ExportedFile]:
+    """The words of every policy that was proposed, or that a version was bound to. Which these are, the log says."""
+    entries = AuditLogEntry.objects.filter(type__in=("policy.proposed", "version.submitted"), index__lt=size)
+    if project is not None:
+        entries = entries.filter(project=project)
+    digests: set[str] = set()
+    for body in entries.order_by().values_list("body", flat=True).iterator():
+        data = json.loads(bytes(body)).get("data", {})
+        digests.update(str(data[name]) for name in ("digest", "policy") if data.get(name))
+    for rows in _batches(PolicyText.objects.filter(pk__in=digests), "digest", "text"):
+        for digest, text in rows:
+            yield _in_memory(_name("policies", digest), text.encode())
+
+
 def _attestations(size: int, project: Project | None) -> Iterator[ExportedFile]:
     """The envelopes of promotions, by the number of the release."""
     releases = Release.objects.filter(log_index__lt=size).exclude(envelope="")
@@ -99,6 +115,7 @@ CONTENTS: dict[str, Callable[[int, Project | None], Iterator[ExportedFile]]] = {
     "contents": _contents,
     "dossiers": _dossiers,
     "results": _results,
+    "policies": _policies,
     "attestations": _attestations,
 }
 

@@ -12,7 +12,7 @@ from governance import auditlog
 from governance.exceptions import StoreUnavailable
 from governance.log_entries import iterate_batches
 from governance.merkle import consistency_proof
-from governance.models import AuditLogEntry, Checkpoint, Cosignature, LogNode, Project
+from governance.models import AuditLogEntry, Checkpoint, Cosignature, LogNode, Project, TimeStamp
 from governance.projections.base import row_batches
 
 LEAF_LINE_BYTES = 46  # "=", a hash in base64, a line break
@@ -27,6 +27,10 @@ handed (--trust FILE); the one in here only tells you what to ask for. A checkpo
 earlier (--kept FILE) shows that the log was neither cut nor rewritten since.
 
     log.json        the log's name, its size and root, and whether it is whole or one project's
+    time-stamps/    what an authority of time said about a checkpoint (RFC 3161), by the checkpoint's size;
+                    the verifier sees what it is about, and openssl whether the authority signed it: write the
+                    first three lines of the checkpoint's note, each with its line break, into a file "text", and
+                    openssl ts -verify -in FILE.tsr -data text -CAfile AUTHORITY.pem
     checkpoints/    signed sizes and roots, each with the proof that it continues the one before
     leaves/         the SHA-256 leaf hash of every entry (RFC 6962), 32 bytes each
     entries/        every entry, one a line, byte for byte as it was hashed. A line that starts with "=" is
@@ -35,6 +39,7 @@ earlier (--kept FILE) shows that the log was neither cut nor rewritten since.
     contents/       evidence that is values and not a file, as canonical JSON
     dossiers/       what was judged and signed
     results/        what evaluations measured
+    policies/       promotion policies in their exact words
     attestations/   signed statements about releases (in-toto in DSSE)
 """
 
@@ -69,6 +74,13 @@ def iterate_entries(start: int, end: int, project: Project | None) -> Iterator[b
 def iterate_leaves(start: int, end: int) -> Iterator[bytes]:
     rows = AuditLogEntry.objects.filter(index__gte=start, index__lt=end).order_by("index")
     yield b"".join(bytes(leaf) for leaf in rows.values_list("leaf", flat=True))
+
+
+def iterate_stamps(start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """(size of the checkpoint, an authority's answer about it) for checkpoints over more than ``start`` entries."""
+    stamps = TimeStamp.objects.filter(checkpoint__gt=start, checkpoint__lte=end).order_by("checkpoint")
+    for size, response in stamps.values_list("checkpoint_id", "response"):
+        yield size, bytes(response)
 
 
 def measure_checkpoints(start: int, end: int) -> int:

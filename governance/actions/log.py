@@ -1,19 +1,48 @@
-"""The log's own affairs: its keys, and a sign of life on days on which nothing happens."""
+"""The log's own affairs: its keys, who took it away, and a sign of life on days on which nothing happens."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from django.db import transaction
 
 from governance import auditlog
 from governance.actors import COMMAND, SYSTEM, Actor
 from governance.auditlog import Subject
+from governance.dossier_records import read_bodies
 from governance.exceptions import InvalidInput, NotPermitted, NotSealedYet, TransitionNotAllowed
+from governance.exporting import Export, export_at
 from governance.log_state import is_heartbeat_due, keys_in_log, known_trust
-from governance.models import AuditLogEntry, LogHead
+from governance.models import AuditLogEntry, LogHead, Project
 from governance.notes import NoteError, VerifierKey
+from governance.permissions import authorise
 from governance.signer_files import read_trust
 from governance.text import clean_text
 from governance.trust import RETIRED, KeyHistoryError, follow
+
+# A download that breaks off and goes on within this time is one.
+ONE_DOWNLOAD = timedelta(days=1)
+
+
+@transaction.atomic
+def export_log(*, project: Project | None, size: int | None = None, with_files: bool = True, actor: Actor) -> Export:
+    """Return the export of the newest checkpoint, or of the one of ``size`` entries, and record who took it.
+
+    The whole log is for organisation administrators; one project's for its auditors and administrators. Whoever asks
+    for the same archive again within a day, or for its rest, is recorded once. Raises what ``export_at`` raises.
+    """
+    authorise(actor, "export_log", project)
+    export = export_at(project=project, size=size, with_files=with_files)
+    taken = {"size": export.checkpoint.size, "files": with_files}
+    if not _took_already(actor, project, taken):
+        auditlog.append("log.exported", actor=actor, subject=Subject("log", 1, _origin()), project=project, data=taken)
+    return export
+
+
+def _took_already(actor: Actor, project: Project | None, taken: dict[str, int]) -> bool:
+    since = auditlog.database_now() - ONE_DOWNLOAD
+    found = AuditLogEntry.objects.filter(type="log.exported", actor=actor.user, project=project, at__gte=since)
+    return any(body["data"] == taken for body in read_bodies(found.values_list("pk", flat=True)).values())
 
 
 @transaction.atomic

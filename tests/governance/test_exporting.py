@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,13 @@ from django.core.management.base import CommandError
 
 from governance import exporting, store
 from governance.actions import people
+from governance.actions.log import export_log
+from governance.auditlog import database_now
 from governance.exceptions import InvalidInput, NotPermitted, NotSealedYet
-from governance.exporting import Export, export_at, export_log
+from governance.exporting import Export, export_at
 from governance.exporting_parts import iterate_entries
-from governance.models import AuditLogEntry, Checkpoint, Cosignature, StoredFile
+from governance.models import AuditLogEntry, Checkpoint, Cosignature, PolicyText, Release, StoredFile, TimeStamp
+from governance.notes import split_note
 from governance.receipts import vkey
 from governance.signer import sign_once
 from tests import cast
@@ -220,6 +225,49 @@ def test_only_those_who_may_get_an_export(history: History) -> None:
     for role in ("developer", "validator", "approver", "compliance"):
         with pytest.raises(NotPermitted):
             export_log(project=history.project, actor=cast.acting(history.people[role]))
+
+
+def test_log_tells_who_took_it(history: History) -> None:
+    size = AuditLogEntry.objects.count()
+    auditor = cast.acting(history.people["auditor"])
+    for _attempt in ("at first", "its rest"):
+        export = export_log(project=history.project, actor=auditor)
+    export_log(project=None, with_files=False, actor=cast.acting(history.root))
+    first, second = AuditLogEntry.objects.filter(index__gte=size)
+    assert (first.type, first.actor, first.project) == ("log.exported", auditor.user, history.project)
+    assert cast.read_body(first)["data"] == {"size": export.checkpoint.size, "files": True}
+    assert (second.actor, second.project, cast.read_body(second)["data"]["files"]) == (history.root, None, False)
+    sign_once()
+    export_log(project=history.project, actor=auditor)
+    assert AuditLogEntry.objects.filter(type="log.exported").count() == 3
+
+
+def test_release_that_waits_for_its_signature_is_waited_for_a_moment(history: History) -> None:
+    release = Release.objects.exclude(envelope="")[0]
+    with behind_the_guards():
+        Release.objects.filter(pk=release.pk).update(envelope="", started_at=database_now())
+        with pytest.raises(NotSealedYet, match="about to sign an attestation"):
+            export_at(project=None)
+        assert export_at(project=None, with_files=False)
+        Release.objects.filter(pk=release.pk).update(started_at=release.started_at - timedelta(days=1))
+    verdict = judge(archive_of(export_at(project=None)))
+    assert (verdict.outcome, verdict.index) == (TAMPERED, release.log_index)
+    assert verdict.message.startswith("the attestation that entry")
+
+
+def test_time_stamps_and_policies_go_along(history: History) -> None:
+    stamped = Checkpoint.objects.order_by("size")[1]
+    imprint = sha256(split_note(stamped.note)[0].encode()).digest()
+    TimeStamp.objects.create(
+        checkpoint=stamped, authority="http://tsa", response=b"token" + imprint, stamped_at=database_now()
+    )
+    data = archive_of(export_at(project=history.project))
+    members = members_of(data)
+    assert members[f"time-stamps/{stamped.size:010}.tsr"] == b"token" + imprint
+    texts = {name for name in members if name.startswith("policies/")}
+    assert texts == {f"policies/{digest[7:]}" for digest in PolicyText.objects.values_list("pk", flat=True)}
+    assert texts
+    assert judge(data).outcome is GOOD
 
 
 def test_nothing_is_exported_before_something_is_sealed(monkeypatch: pytest.MonkeyPatch) -> None:

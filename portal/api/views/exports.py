@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from governance.exporting import export_log
+from governance.actions.log import export_log
 from governance.models import Project
 from portal.api import filters
 from portal.api.base import ApiView

@@ -9,8 +9,8 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from governance import auditlog
+from governance.actions.log import export_log
 from governance.exceptions import InvalidInput, NotSealedYet
-from governance.exporting import export_log
 from governance.models import Membership, Project, Release
 from governance.permissions import RULES, may
 from governance.receipts import attestation_bundle

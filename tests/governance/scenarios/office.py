@@ -113,6 +113,14 @@ def _(stage):
     return lambda actor: log.revoke_log_key(vkey=vkey, reason="Stolen.", actor=actor)
 
 
+@scenario("export_log", "organisation_administrator", "log.exported")
+def _(stage):
+    assert stage.keys
+    assert stage.organisation_administrator
+    sign_once()
+    return lambda actor: log.export_log(project=None, actor=actor)
+
+
 @scenario("record_heartbeat", "portal_itself", "log.heartbeat")
 def _(stage):
     assert stage.organisation_administrator
