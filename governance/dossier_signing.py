@@ -13,7 +13,18 @@ from django.utils.translation import gettext as _
 from governance.dossier_changes import changed_items
 from governance.dossier_items import ConditionItem, SignOffItem
 from governance.dossier_records import read_bodies, records
-from governance.models import AuditLogEntry, Condition, Membership, ModelVersion, Overrule, Project, Role, SignOff
+from governance.exceptions import NotPermitted
+from governance.models import (
+    AuditLogEntry,
+    Condition,
+    Membership,
+    ModelVersion,
+    Overrule,
+    Project,
+    Role,
+    SignOff,
+    User,
+)
 
 
 def read_sign_offs(version: ModelVersion, *, digest: str, document: dict[str, Any]) -> tuple[SignOffItem, ...]:
@@ -128,6 +139,23 @@ def is_established(membership: Membership, submitted_at: Any, at: Any) -> bool:
     if submitted_at is None or membership.granted_at <= submitted_at:
         return True
     return membership.confirmed_at is not None and membership.confirmed_at <= at
+
+
+def find_deciding_role(version: ModelVersion, user: User, roles: Iterable[str], at: Any) -> Membership | None:
+    """A role of these in which a person may decide about the version now, locked so that it cannot end meanwhile.
+
+    None where they hold none. Raises ``NotPermitted`` where what they hold is younger than the submission and nobody
+    has confirmed it: what nobody could sign in such a role, nobody sets aside or goes past in it either.
+    """
+    current = Membership.objects.current().select_for_update(of=("self",))
+    held = list(current.filter(project=version.model.project_id, user=user, role__in=tuple(roles)).order_by("pk"))
+    established = [item for item in held if is_established(item, version.submitted_at, at)]
+    if held and not established:
+        raise NotPermitted(
+            "This role was granted after the version was submitted. A second administrator has to confirm it first.",
+            code="role_not_confirmed",
+        )
+    return established[0] if established else None
 
 
 def _read_overrules(version: ModelVersion) -> dict[int, str]:

@@ -11,6 +11,7 @@ from governance.actors import Actor
 from governance.amendment import about_model, about_version
 from governance.auditlog import Subject
 from governance.dossier import Dossier, collect, keep
+from governance.dossier_signing import find_deciding_role
 from governance.exceptions import (
     Duplicate,
     InvalidInput,
@@ -19,11 +20,12 @@ from governance.exceptions import (
 )
 from governance.gate import judge
 from governance.lifecycle import next_state
-from governance.models import EmergencyRequest, Membership, ModelVersion, Release, ReleaseKind
+from governance.models import Decision, EmergencyRequest, ModelVersion, Release, ReleaseKind
 from governance.permissions import authorise
 from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.refusals import record_refusal
 from governance.text import clean_text
+from governance.votes import standing_refusals
 
 
 @record_refusal("emergency.refused")
@@ -72,9 +74,13 @@ def _check_rule(dossier: Dossier, version: ModelVersion, hours: int, actor: Acto
         raise NotPermitted("The policy of this dossier allows no emergency promotion.")
     if not 1 <= hours <= rule.longest_hours:
         raise InvalidInput(f"An emergency lasts 1 to {rule.longest_hours} hours.", field="hours")
-    held = Membership.objects.current().select_for_update(of=("self",))
-    if not held.filter(project=version.model.project, user=actor.user, role__in=rule.roles).exists():
+    if find_deciding_role(version, actor.user, rule.roles, dossier.as_of) is None:
         raise NotPermitted(f"The policy of this dossier lets only {' or '.join(rule.roles)} do this.")
+    if any(item.decision == Decision.REJECT for item in standing_refusals(dossier)):
+        raise TransitionNotAllowed(
+            "Somebody rejected this version. An emergency goes past what is missing, and not past a rejection.",
+            code="rejected",
+        )
     if not dossier.version.artifacts:
         raise TransitionNotAllowed("No artifact digest is recorded, so nothing says which file is meant.")
 

@@ -13,7 +13,7 @@ from governance.actors import Actor
 from governance.amendment import about_model, about_version, move
 from governance.auditlog import Subject
 from governance.dossier import Dossier, collect, keep
-from governance.dossier_signing import is_established
+from governance.dossier_signing import find_deciding_role, is_established
 from governance.exceptions import (
     Duplicate,
     GateClosed,
@@ -301,7 +301,7 @@ def overrule_refusal(refused: SignOff, *, role: str, reason: str, password: str 
     reason = clean_text(reason, "reason", required=True, limit=2_000)
     reauthenticate(actor.user, password, challenge=challenge_for("overrule_refusal", refused.pk))
     dossier = collect(version)
-    _check_overruling(dossier, refused, role, actor)
+    _check_overruling(dossier, version, refused, role, actor)
     _check_duties(dossier, None, actor)
     overrule = Overrule.objects.create(
         sign_off=refused, role=role, reason=reason, overruled_by=actor.user, overruled_at=dossier.as_of
@@ -322,12 +322,11 @@ def overrule_refusal(refused: SignOff, *, role: str, reason: str, password: str 
     return overrule
 
 
-def _check_overruling(dossier: Dossier, refused: SignOff, role: str, actor: Actor) -> None:
+def _check_overruling(dossier: Dossier, version: ModelVersion, refused: SignOff, role: str, actor: Actor) -> None:
     entitled = dossier.policy.overrule_role
     if not entitled:
         raise NotPermitted("The policy of this dossier lets nobody overrule a refusal; its author has to vote again.")
-    held = Membership.objects.current().select_for_update(of=("self",))
-    if role != entitled or not held.filter(project=refused.version.model.project, user=actor.user, role=role).exists():
+    if role != entitled or find_deciding_role(version, actor.user, [role], dossier.as_of) is None:
         raise NotPermitted(f"The policy of this dossier lets only a person in the role {entitled} overrule a refusal.")
     if refused.signer.person_key == actor.user.person_key:
         raise NotPermitted("Take your own refusal back by voting again.")
@@ -349,8 +348,7 @@ def fulfil_condition(condition: Condition, *, how: str, password: str | Proof, a
     if condition.fulfilled_at is not None:
         raise Duplicate("This condition is fulfilled already.")
     role = condition.sign_off.role
-    held = Membership.objects.current().select_for_update(of=("self",))
-    if not held.filter(project=project, user=actor.user, role=role).exists():
+    if find_deciding_role(version, actor.user, [role], auditlog.database_now()) is None:
         raise NotPermitted(f"A {role} set this condition, so a {role} says that it is fulfilled.")
     if condition.owner.person_key == actor.user.person_key:
         raise NotPermitted("You had to fulfil this condition, so somebody else must say that it is fulfilled.")

@@ -11,10 +11,11 @@ from governance.actors import Actor
 from governance.amendment import about_model, about_version, lock_and_amend
 from governance.auditlog import Subject
 from governance.dossier import Dossier, collect
+from governance.dossier_signing import find_deciding_role
 from governance.exceptions import InvalidInput, NotPermitted
 from governance.findings import Finding
 from governance.gate import judge
-from governance.models import Membership, ModelVersion, Waiver
+from governance.models import ModelVersion, Waiver
 from governance.permissions import authorise
 from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.refusals import record_refusal
@@ -73,8 +74,7 @@ def _find_entitled_role(dossier: Dossier, version: ModelVersion, actor: Actor) -
     entitled = dossier.policy.waivers.roles
     if not entitled:
         raise NotPermitted("The policy of this dossier lets nobody waive a finding.")
-    held = Membership.objects.current().select_for_update(of=("self",))
-    role = held.filter(project=version.model.project, user=actor.user, role__in=entitled).first()
+    role = find_deciding_role(version, actor.user, entitled, dossier.as_of)
     if role is None:
         raise NotPermitted(f"The policy of this dossier lets only {' or '.join(entitled)} waive a finding.")
     return role.role

@@ -95,10 +95,10 @@ def test_blocking_condition_is_fulfilled_by_the_role_that_set_it(
     assert refusals_in_log() == ["condition.refused"] * 3
 
 
-def test_b01_who_had_to_do_it_does_not_call_it_done(ready_version, validator, organisation_administrator):
-    project = ready_version.model.project
-    other = cast.make_member("vera", "Vera Lund", project, "validator", by=organisation_administrator)
-    condition = approve_with(ready_version, validator, other).conditions.get()
+def test_b01_who_had_to_do_it_does_not_call_it_done(model_with_go, developer, validator, organisation_administrator):
+    other = cast.make_member("vera", "Vera Lund", model_with_go.project, "validator", by=organisation_administrator)
+    version = cast.make_ready_version(model_with_go, developer=developer)
+    condition = approve_with(version, validator, other).conditions.get()
     with pytest.raises(NotPermitted, match="somebody else"):
         fulfil(condition, other)
     with pytest.raises(NotPermitted):
@@ -168,7 +168,7 @@ def test_b23_refusal_stands_after_the_dossier_changed(ready_version, signers, de
 
 
 def test_b23_refusal_is_overruled_by_the_role_of_the_policy_and_stays_on_record(
-    ready_version, signers, approver, administrator, second_administrator
+    second_administrator, ready_version, signers, approver, administrator
 ):
     refused = cast.sign(ready_version, signers[1][0], "compliance", "reject")
     with pytest.raises(NotPermitted, match="only a person in the role administrator"):
@@ -188,10 +188,11 @@ def test_b23_refusal_is_overruled_by_the_role_of_the_policy_and_stays_on_record(
     assert refusals_in_log() == ["overrule.refused"] * 4
 
 
-def test_nobody_overrules_their_own_refusal(ready_version, signers, organisation_administrator):
+def test_nobody_overrules_their_own_refusal(model_with_go, developer, signers, organisation_administrator):
     root = cast.acting(organisation_administrator)
-    people.grant_role(ready_version.model.project, user=signers[0][0], role="administrator", actor=root)
-    refused = cast.sign(ready_version, signers[0][0], "validator", "reject")
+    people.grant_role(model_with_go.project, user=signers[0][0], role="administrator", actor=root)
+    version = cast.make_ready_version(model_with_go, developer=developer)
+    refused = cast.sign(version, signers[0][0], "validator", "reject")
     with pytest.raises(NotPermitted, match="voting again"):
         overrule(refused, signers[0][0])
 
