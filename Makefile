@@ -81,8 +81,9 @@ soak: prepare-test
 	$(IN_VENV) -m pytest -m soak
 	$(IN_VENV) tools/servers.py -- $(IN_VENV) -m pytest -m soak
 
+# Of the portal that runs: start it first, with the same PORT= and DATA=.
 screenshots: prepare-test
-	$(IN_VENV) tests/stories/screenshots.py
+	$(IN_VENV) -m tests.stories.screenshots --base http://127.0.0.1:$(or $(COUNTERSIGN_PORT),8000)
 
 # No index, header or path is written: the locks serve any mirror.
 locks: prepare-test
