@@ -16,7 +16,7 @@ from governance.dossier_items import instant
 from governance.exceptions import NotPermitted, NotSealedYet, StaleReading, TransitionNotAllowed
 from governance.gate import GateDecision
 from governance.lifecycle import State
-from governance.models import ModelVersion, RegisteredModel, Release, ReleaseKind
+from governance.models import FollowUp, FollowUpKind, ModelVersion, RegisteredModel, Release, ReleaseKind
 from governance.permissions import duties_are_separate
 from governance.votes import counting_approvals
 
@@ -90,7 +90,8 @@ def release(
     actor: Actor,
 ) -> Release:
     """End what runs in the environment, start the new release, log and attest it: one step of one transaction."""
-    moved = _end_former(version, decision.environment, dossier.as_of) | move(version, verb)
+    moved, left = _end_former(version, decision.environment, dossier.as_of)
+    moved |= move(version, verb)
     made = Release.objects.create(
         model=version.model,
         version=version,
@@ -111,7 +112,7 @@ def release(
             conditions=list(_tell_conditions(dossier)),
         ),
     )
-    told = {"policy": decision.policy_digest, "states": moved, **(data or {})}
+    told = {"policy": decision.policy_digest, "states": moved, **left, **(data or {})}
     entry = auditlog.append(
         ENTRY_TYPES[ReleaseKind(kind)],
         actor=actor,
@@ -153,23 +154,41 @@ def _tell_conditions(dossier: Dossier) -> Iterable[dict[str, str]]:
             yield {"text": item.text, "owner": item.owner, "dueAt": instant(item.due_at), "state": state}
 
 
-def _end_former(version: ModelVersion, environment: str, at: datetime) -> dict[str, str]:
-    """End what runs in the environment now. One live release per model and environment is a database constraint."""
+def _end_former(version: ModelVersion, environment: str, at: datetime) -> tuple[dict[str, str], dict[str, int]]:
+    """End what runs in the environment now. One live release per model and environment is a database constraint.
+
+    Returns how states moved, and what the log says of an emergency that was never made good.
+    """
     moved: dict[str, str] = {}
+    left: dict[str, int] = {}
     live = Release.objects.select_for_update().filter(model=version.model_id, environment=environment, ended_at=None)
     for former in live:
         # An emergency release of the same version gives way to its regular one, and the version moves only once.
         is_same = former.version_id == version.pk
         verbs = {} if is_same else {State.RELEASED: "retire", State.EMERGENCY: "withdraw"}
         moved |= end_release(former, f"Superseded by version {version.number}.", at, verbs=verbs)
-    return moved
+        left |= {} if is_same else follow_up_emergency(former, at)
+    return moved, left
+
+
+def follow_up_emergency(release: Release, at: datetime) -> dict[str, int]:
+    """An emergency release that ends otherwise than by its regular promotion leaves a finding, whoever ends it."""
+    if release.kind != ReleaseKind.EMERGENCY:
+        return {}
+    text = "The emergency release was ended before its time and nobody had promoted the version regularly."
+    given = {"version_id": release.version_id, "release": release, "opened_at": at}
+    return {"follow_up": FollowUp.objects.create(kind=FollowUpKind.EMERGENCY, text=text, **given).pk}
 
 
 def end_release(former: Release, why: str, at: datetime, *, verbs: dict[State, str]) -> dict[str, str]:
-    """End a release; its version moves by ``verbs`` once it runs nowhere, unless it is under review again."""
+    """End a release; its version moves by ``verbs`` once it runs nowhere, unless it is under review again.
+
+    An emergency is over when its release ends, wherever else the version runs.
+    """
     former.ended_at, former.end_reason = at, why[:300]
     former.save(update_fields=["ended_at", "end_reason"])
-    if Release.objects.live().filter(version=former.version_id).exists():
+    runs_elsewhere = Release.objects.live().filter(version=former.version_id).exists()
+    if runs_elsewhere and former.kind != ReleaseKind.EMERGENCY:
         return {}
     version = ModelVersion.objects.select_for_update().get(pk=former.version_id)
     verb = verbs.get(State(version.state))

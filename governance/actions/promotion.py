@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 from django.db import transaction
 
 from governance import auditlog, releasing
 from governance.actors import Actor
 from governance.amendment import about_model, about_version, move
 from governance.dossier import Dossier, collect
-from governance.exceptions import GateClosed, InvalidInput, TransitionNotAllowed
+from governance.exceptions import GateClosed, IntegrityBroken, InvalidInput, TransitionNotAllowed
 from governance.gate import judge, judge_again
 from governance.lifecycle import next_state
 from governance.models import ModelVersion, RegisteredModel, Release, ReleaseKind
 from governance.permissions import authorise
+from governance.permits import is_recorded
+from governance.policies_in_force import read_policy
 from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.refusals import record_refusal
 from governance.text import clean_text
@@ -59,7 +64,9 @@ def _check_environment(dossier: Dossier, environment: str, version: ModelVersion
         raise InvalidInput(
             f"This version was reviewed for “{policy.environment}”, not for “{environment}”.", field="environment"
         )
-    been = set(Release.objects.filter(version=version).values_list("environment", flat=True))
+    # What ran there past a closed gate, or in no way that the log knows of, was not released there first.
+    reviewed = Release.objects.filter(version=version).exclude(kind=ReleaseKind.EMERGENCY)
+    been = {release.environment for release in reviewed if is_recorded(release)}
     for earlier in policy.after:
         if earlier not in been:
             raise TransitionNotAllowed(
@@ -88,23 +95,38 @@ def roll_back(release: Release, *, reason: str, password: str | Proof, actor: Ac
     former = releasing.find_former(release)
     _model, version = releasing.lock(former.version)
     next_state("roll_back", version.state)
-    dossier = as_signed(collect(version), former.dossier)
+    dossier = _read_as_released(former, version)
     releasing.check_reading(dossier, former.dossier_id, actor)
     releasing.check_records(dossier)
     decision = judge_again(dossier, former.environment)
     if not decision.is_open:
         raise GateClosed("What was signed for the former release does not hold any more.", decision.closing)
+    expires_at = min(lasts_until(dossier), former.expires_at)
+    if expires_at <= dossier.as_of:
+        raise TransitionNotAllowed("What allowed the former release has run out since.", code="former_release_expired")
     return releasing.release(
         version,
         dossier,
         decision,
         kind=ReleaseKind.ROLLBACK,
-        expires_at=min(lasts_until(dossier), former.expires_at),
+        expires_at=expires_at,
         verb="roll_back",
         reason=reason,
         data={"restores": former.pk, "ends": release.pk, "authentication": proved},
         actor=actor,
     )
+
+
+def _read_as_released(former: Release, version: ModelVersion) -> Dossier:
+    """The dossier as it was signed for the former release, and judged by a policy that speaks of its environment."""
+    if not is_recorded(former):
+        raise IntegrityBroken("The log does not record the former release as it stands. Run: manage.py verify_log")
+    dossier = collect(version)
+    if dossier.policy.environment != former.environment:
+        # It was put before its reviewers for another environment since: that policy says nothing of this one.
+        signed = json.loads(former.dossier.document)
+        dossier = replace(dossier, policy=read_policy(signed["policy"]["digest"]))
+    return as_signed(dossier, former.dossier)
 
 
 @transaction.atomic
@@ -115,15 +137,17 @@ def retire_version(version: ModelVersion, *, reason: str, actor: Actor) -> Model
     moved = move(version, "retire")
     reason = clean_text(reason, "reason", required=True, limit=2_000)
     ended = Release.objects.select_for_update().filter(version=version, ended_at=None)
-    names = [release.environment for release in ended]
-    ended.update(ended_at=auditlog.database_now(), end_reason=reason[:300])
+    names, now, left = [release.environment for release in ended], auditlog.database_now(), {}
+    for release in ended:
+        left |= releasing.follow_up_emergency(release, now)
+    ended.update(ended_at=now, end_reason=reason[:300])
     auditlog.append(
         "version.retired",
         actor=actor,
         subject=about_version(version),
         project=version.model.project,
         related=[about_model(version.model)],
-        data={"environments": names, "states": moved},
+        data={"environments": names, "states": moved, **left},
         reason=reason,
     )
     return version

@@ -161,9 +161,9 @@ class EmergencyEnds(Projection):
 
 
 class FollowUps(Projection):
-    """Opened by a withdrawal, closed by a person."""
+    """Opened by a withdrawal or by what ended an emergency, closed by a person."""
 
-    types = frozenset({"release.withdrawn", "follow_up.closed"})
+    types = frozenset(KINDS) | {"release.withdrawn", "version.retired", "follow_up.closed"}
 
     def __init__(self) -> None:
         self.opened: dict[int, int] = {}
@@ -172,7 +172,7 @@ class FollowUps(Projection):
     def read_one(self, entry: Entry) -> Iterable[str]:
         if entry.type == "follow_up.closed":
             self.closed[entry.subject_id] = (entry.index, entry.actor_id, entry.body.get("reason", ""), entry.at)
-        else:
+        elif "follow_up" in entry.data:
             self.opened[entry.data["follow_up"]] = entry.index
         return ()
 
