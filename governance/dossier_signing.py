@@ -113,6 +113,7 @@ class _Roles:
         people = {row.signer_id for row in rows} | {row.delegation.from_user_id for row in rows if row.delegation}
         held = Membership.objects.filter(project=version.model.project_id, user__in=people)
         self.memberships: dict[tuple[int, str], list[Membership]] = {}
+        self.dismissed = {membership.user_id for membership in held if membership.ended_for_cause}
         for membership in held.order_by("pk"):
             self.memberships.setdefault((membership.user_id, membership.role), []).append(membership)
 
@@ -129,6 +130,8 @@ class _Roles:
             return _("the role was not held when this was signed")
         if any(item.ended_for_cause for item in held):
             return _("the role was taken away for cause")
+        if row.delegation and row.signer_id in self.dismissed:
+            return _("a role of who signed for another was taken away for cause")
         if not any(is_established(item, self.submitted_at, row.signed_at) for item in then):
             return _("the role was granted after this was submitted, and no second administrator has confirmed it")
         return ""

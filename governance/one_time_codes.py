@@ -59,6 +59,11 @@ def keep_secret(secret: str) -> str:
     return _seal(secret)
 
 
+def is_known(user: User, secret: str) -> bool:
+    """Whether one of the user's generators has this secret or had it: two with one would make each code good twice."""
+    return any(_open(factor) == secret for factor in SecondFactor.objects.filter(user=user, kind=FactorKind.TOTP))
+
+
 def find_step(secret: str, code: str, *, now: datetime, after: int = 0) -> int | None:
     """The step, later than ``after``, whose code this is, among those a clock may show now; None for any other code."""
     digits = "".join(code.split())
@@ -74,14 +79,21 @@ def find_step(secret: str, code: str, *, now: datetime, after: int = 0) -> int |
 def use_code(user: User, code: str, *, now: datetime) -> bool:
     """Take a code of one of the user's generators, which uses it up together with the running transaction."""
     for factor in SecondFactor.objects.current().filter(user=user, kind=FactorKind.TOTP):
-        try:
-            secret = _ring().decrypt(factor.material.encode()).decode()
-        except InvalidToken:
+        secret = _open(factor)
+        if secret is None:
             continue  # kept under another secret key: an administrator removes it, the person enrols again
         step = find_step(secret, code, now=now, after=factor.last_step)
         if step is not None and _use_up(factor, step, now):
             return True
     return False
+
+
+def _open(factor: SecondFactor) -> str | None:
+    """The secret as it was kept; None when it was kept under another key."""
+    try:
+        return _ring().decrypt(factor.material.encode()).decode()
+    except InvalidToken:
+        return None
 
 
 def _use_up(factor: SecondFactor, step: int, now: datetime) -> bool:

@@ -28,6 +28,8 @@ def add_totp(*, name: str, offer: str, first_code: str, password: str | Proof, a
     name = clean_name(name, "name", limit=100)
     secret = one_time_codes.read_offer(user, offer)
     reauthenticate(user, password, challenge=challenge_for("add_totp", user.pk))
+    if one_time_codes.is_known(user, secret):
+        raise Duplicate("You have this generator already. Open the page again and scan the new picture.")
     now = auditlog.database_now()
     step = one_time_codes.find_step(secret, first_code, now=now)
     if step is None:

@@ -38,8 +38,15 @@ def create_user(
     is_organisation_administrator: bool = False,
     actor: Actor,
 ) -> User:
-    """Open an account. Refuses a login or an e-mail that is in use (also by a closed account) and a weak password."""
+    """Open an account. Refuses a login or an e-mail that is in use (also by a closed account) and a weak password.
+
+    A program makes no organisation administrators: whoever had its token would go on as a person who signs.
+    """
     authorise(actor, "create_user", None)
+    if is_organisation_administrator and actor.authentication == API_TOKEN:
+        raise NotPermitted(
+            "Only a person who is signed in makes somebody an organisation administrator.", code="person_needed"
+        )
     user = _open_account(username, full_name, email, password, is_organisation_administrator)
     _log_opening(user, actor)
     return user

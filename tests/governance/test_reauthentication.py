@@ -12,7 +12,7 @@ import pytest
 from governance import one_time_codes, passkeys
 from governance.actions import authentication
 from governance.auditlog import database_now
-from governance.exceptions import InvalidInput, ReauthenticationFailed
+from governance.exceptions import Duplicate, InvalidInput, ReauthenticationFailed
 from governance.models import AuditLogEntry, PasskeyChallenge, SecondFactor
 from governance.reauthentication import Proof, challenge_for, reauthenticate
 from tests import cast
@@ -320,3 +320,13 @@ def test_further_factor_needs_the_present_one(developer):
         add_totp(developer, Proof(cast.PASSWORD))
     add_totp(developer, Proof(cast.PASSWORD, code_of(secret)))
     assert developer.second_factors.current().count() == 2
+
+
+def test_b18_generator_added_twice_would_make_each_code_good_twice(validator):
+    offer, now = one_time_codes.offer_secret(validator), database_now()
+    given = {"offer": offer.sealed, "first_code": code_of(offer.secret, steps=-1), "actor": cast.acting(validator)}
+    authentication.add_totp(name="Telephone", password=cast.PASSWORD, **given)
+    with pytest.raises(Duplicate):
+        authentication.add_totp(name="Tablet", password=Proof(cast.PASSWORD, code_of(offer.secret)), **given)
+    code = code_of(offer.secret, steps=1)
+    assert [one_time_codes.use_code(validator, code, now=now) for _time in range(2)] == [True, False]

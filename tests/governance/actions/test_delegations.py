@@ -100,6 +100,20 @@ def test_b03_role_signs_what_is_submitted_after_it(ready_version, late, develope
 # --- Leavers, and roles taken away -----------------------------------------------------------------
 
 
+def test_b20_vote_for_another_falls_with_the_one_who_cast_it(
+    ready_version, signers, auditor, organisation_administrator
+):
+    lent = lend(ready_version.model.project, signers[0][0], auditor)
+    cast.sign(ready_version, auditor, "validator", delegation=lent)
+    cast.sign_by_all(ready_version, signers[1:])
+    assert judge(collect(ready_version)).is_open
+    root = cast.acting(organisation_administrator)
+    people.end_role(Membership.objects.get(user=auditor), reason="Bribed.", for_cause=True, actor=root)
+    assert statuses(collect(ready_version))["sign_off:validator:0"] != "MET"
+    cast.sign(ready_version, signers[0][0], "validator")
+    assert judge(collect(ready_version)).is_open
+
+
 def test_b20_leavers_signature_stands(ready_version, signers, organisation_administrator):
     cast.sign_by_all(ready_version, signers)
     root = cast.acting(organisation_administrator)

@@ -16,7 +16,7 @@ from governance.models import AuditLogEntry, ModelVersion, Role, User
 from governance.permissions import SCOPES
 from tests import cast
 from tests.governance.policy_texts import propose
-from tests.portal.api.calling import as_program, refused
+from tests.portal.api.calling import answered, as_program, refused
 
 pytestmark = pytest.mark.django_db
 EVERY_COMBINATION = list(chain.from_iterable(combinations(SCOPES, size) for size in range(1, len(SCOPES) + 1)))
@@ -102,6 +102,15 @@ def test_b17_refused_signature_is_logged_with_the_token(office: Office) -> None:
     body = cast.read_body(AuditLogEntry.objects.latest("index"))
     assert (body["type"], body["data"]["code"]) == ("sign_off.refused", "person_needed")
     assert body["actor"]["token"].startswith("csn_")
+
+
+def test_b17_token_makes_nobody_who_could_sign_and_rule_for_it(office: Office) -> None:
+    """An organisation administrator whose password the program chose would be a person in its hand."""
+    given = {"username": "mask", "full_name": "Mask", "email": "mask@example.org", "password": cast.PASSWORD}
+    for caller in (as_program(office.omnipotent), as_program(office.omnipotent, scopes=("administer",))):
+        refused(caller.post("users", given | {"is_organisation_administrator": True}), 403, "person_needed")
+    assert not User.objects.filter(username="mask").exists()
+    answered(as_program(office.omnipotent).post("users", given), 201)
 
 
 @pytest.mark.parametrize("path", ["sign", "waive", "promote", "retire"])
