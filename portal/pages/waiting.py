@@ -27,6 +27,7 @@ from governance.models import (
     LogSubject,
     Membership,
     ModelVersion,
+    Project,
     PromotionPolicy,
     ProofOfConcept,
     Role,
@@ -56,7 +57,7 @@ class Waiting:
     since: datetime | None
     icon: str
     tone: str
-    project: str
+    project: Project
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _list_signatures(holder: Holder) -> list[Waiting]:
                     since=version.submitted_at,
                     icon="signature",
                     tone="accent",
-                    project=version.model.project.name,
+                    project=version.model.project,
                 )
             )
     return found
@@ -153,7 +154,7 @@ def _list_promotions(holder: Holder) -> list[Waiting]:
             since=version.submitted_at,
             icon="rocket",
             tone="good",
-            project=version.model.project.name,
+            project=version.model.project,
         )
         for version in candidates
         if version.pk not in touched
@@ -220,7 +221,7 @@ def _list_decisions(holder: Holder) -> list[Waiting]:
             since=poc.written_at,
             icon="bulb",
             tone="info",
-            project=poc.model.project.name,
+            project=poc.model.project,
         )
         for poc in undecided.select_related("model__project", "written_by").order_by("pk")[:MOST_CANDIDATES]
     ]
@@ -242,7 +243,7 @@ def _list_policies(holder: Holder) -> list[Waiting]:
             since=policy.proposed_at,
             icon="scale",
             tone="info",
-            project=policy.project.name,
+            project=policy.project,
         )
         for policy in proposed.select_related("project", "proposed_by").order_by("pk")[:MOST_CANDIDATES]
     ]
@@ -278,7 +279,7 @@ def _describe_own_version(version: ModelVersion) -> Waiting:
         since=version.submitted_at or version.created_at,
         icon=icon,
         tone=tone,
-        project=version.model.project.name,
+        project=version.model.project,
     )
 
 
@@ -324,5 +325,5 @@ def _describe_work(work: Evaluation | ComplianceReport, *, title: str, url: str)
         since=work.finished_at or work.requested_at,
         icon="alert-triangle" if failed else "clock" if waits else "loader-2",
         tone="bad" if failed else "info",
-        project=work.version.model.project.name,
+        project=work.version.model.project,
     )

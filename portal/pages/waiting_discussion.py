@@ -41,7 +41,7 @@ def _describe_question(question: Remark, user: User) -> Waiting:
         since=question.written_at,
         icon="question-mark",
         tone="warn",
-        project=question.version.model.project.name,
+        project=question.version.model.project,
     )
 
 
@@ -61,7 +61,7 @@ def _list_mentions(user: User) -> list[Waiting]:
             since=remark.written_at,
             icon="message",
             tone="info",
-            project=remark.version.model.project.name,
+            project=remark.version.model.project,
         )
         for remark in found.select_related("version__model__project", "author").order_by("-pk")[:MOST_CANDIDATES]
     ]

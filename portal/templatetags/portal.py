@@ -1,7 +1,7 @@
 """The components of a page. Each answers to a template in templates/includes/ that says what it takes.
 
 Values:    icon  finding_badge  state_badge  progress_badge  decision_badge  tier_badge  digest  person
-           moment  number
+           project_name  moment  number
 Pieces:    verdict_banner  stat_tile  form_field  form_errors  upload_field  key_pages  tab_bar
            chart_figure  lineage_figure  log_entry  empty_state  notice  code_block
            progress_line
@@ -35,6 +35,7 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 
 from governance.metric_titles import title_of_metric
+from governance.models import Project
 from portal.icons import draw_icon
 from portal.presentation import (
     AVATAR_TONES,
@@ -100,6 +101,12 @@ def tier_badge(tier: object) -> dict[str, Any]:
     """The risk tier (low, medium, high), or that none has been set."""
     level, word = TIER_LOOKS.get(str(getattr(tier, "value", tier) or ""), (0, ""))
     return {"level": level, "word": word}
+
+
+@register.inclusion_tag("includes/_project_name.html")
+def project_name(project: Project | None) -> dict[str, Any]:
+    """A project's name in a list; one in solo mode is marked in red."""
+    return {"name": project or "", "is_solo": project is not None and project.solo_since is not None}
 
 
 @register.inclusion_tag("includes/_digest.html")
@@ -289,6 +296,7 @@ def log_entry(
         "action": action,
         "icon": icon_of_entry(action),
         "who": who,
+        "is_project": isinstance(who, Project),
         "when": when,
         "text": text,
         "index": index,
