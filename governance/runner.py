@@ -6,12 +6,14 @@ ends FAILED with what the operator must install.
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,6 +71,8 @@ NEEDED_FOR: dict[tuple[str, str], tuple[str, ...]] = {
 }
 """Which further evidence must be there, by role: a model explains nothing without rows."""
 QUALITY = EvaluationKind.DATA_QUALITY
+PRINTING = JobLimits(seconds=300.0, memory=2048 * MEBIBYTE, output=256 * MEBIBYTE)
+"""What printing one document may take: two hundred pages need a minute and under 800 MiB."""
 FORMER = "former"
 """The role of the former version's explanation: a result document of ours, not an upload."""
 
@@ -257,6 +261,39 @@ def _log(evaluation: Evaluation, type: str, data: dict[str, Any], *, reason: str
         data=data | {"kind": evaluation.kind, "attempt": evaluation.attempts},
         reason=reason,
     )
+
+
+# --- Printing ------------------------------------------------------------------------------------------------------
+
+
+def print_pages(
+    html: str, contents: bytes, spec: dict[str, Any], *, tell: Callable[[str], None] | None = None
+) -> tuple[bytes, int]:
+    """Have a document printed behind walls: the PDF and its number of pages. The spec: ``audits.printing.job``.
+
+    Raises ``GovernanceError`` saying why nothing was printed.
+    """
+    with tempfile.NamedTemporaryFile(suffix=".html") as pages, tempfile.NamedTemporaryFile() as files:
+        for file, content in ((pages, html.encode()), (files, contents)):
+            file.write(content)
+            file.flush()
+        inputs = {"pages": Path(pages.name), "files": Path(files.name)}
+        try:
+            made = run_job(
+                "printing", inputs, spec, limits=PRINTING, progress=lambda _share, what: tell(what) if tell else None
+            )
+        except BadInput as error:
+            raise GovernanceError(str(error)) from error
+        except SandboxFailure as error:
+            logger.warning("printing ended in its sandbox: %s %s", error, error.detail)
+            raise GovernanceError(error.message) from error
+        except SandboxUnavailable as error:
+            note_sandbox(str(error))
+            raise GovernanceError(f"Nothing was printed: pages are set in a sandbox only. {error}") from error
+    pdf = base64.b64decode(made["pdf"], validate=True)
+    if sha256(pdf).hexdigest() != made["sha256"]:
+        raise GovernanceError("What the sandbox printed did not arrive whole. Try again.")
+    return pdf, int(made["page_count"])
 
 
 # --- The sandbox, as the operator and the pages see it ---------------------------------------------------------

@@ -64,6 +64,7 @@ JOBS: dict[str, Job | str] = {
     "recomputed_explanation": "audits.portable.recompute:run_recomputed_explanation",
     "onnx_explanation": "audits.onnx_models.explain:run_onnx_explanation",
     "data_quality": "audits.quality.profile:run_quality_job",
+    "printing": "audits.printing.job:run_printing",
     "batch": run_batch,
     "self_test": "audits.sandbox.probes:run_self_test",
     "probe": "audits.sandbox.probes:run_probe",

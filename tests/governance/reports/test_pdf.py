@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from governance.exceptions import GovernanceError
 from governance.reports.pdf import Attached, Rendered, render_pdf
 from tests.governance.reports.conftest import read_text
 
@@ -59,7 +60,24 @@ CHANNELS = {
     "font": ("", "<style>@font-face {{ font-family: x; src: url({}) }} p {{ font-family: x }}</style>"),
     "attachment": ("", '<link rel="attachment" href="{}">'),
     "base": ("<img src='secret.txt'>", '<base href="{}">'),
+    "srcset": ('<img srcset="{} 2x" alt="">', ""),
+    "picture": ('<picture><source srcset="{}"><img alt=""></picture>', ""),
+    "iframe": ('<iframe src="{}"></iframe>', ""),
+    "video": ('<video src="{}" poster="{}"></video>', ""),
+    "audio": ('<audio src="{}"></audio>', ""),
+    "input": ('<input type="image" src="{}">', ""),
+    "presentational": ('<table background="{}"><tr><td>x</td></tr></table>', ""),
+    "border image": ('<p style="border: 1px solid; border-image: url({}) 1">x</p>', ""),
+    "mask": ('<p style="mask-image: url({}); clip-path: url({})">x</p>', ""),
+    "content": ("<p>x</p>", "<style>p::before {{ content: url({}) }}</style>"),
+    "cursor": ('<p style="cursor: url({}), auto; shape-outside: url({})">x</p>', ""),
+    "page background": ("", "<style>@page {{ background: url({}) }}</style>"),
+    "svg style": ('<svg xmlns="http://www.w3.org/2000/svg"><style>@import url({});</style><rect/></svg>', ""),
+    "svg filter": ('<svg xmlns="http://www.w3.org/2000/svg"><filter><feImage href="{}"/></filter></svg>', ""),
+    "icon": ("", '<link rel="icon" href="{}"><link rel="preload" href="{}" as="image">'),
+    "refresh": ("", '<meta http-equiv="refresh" content="0; url={}">'),
 }
+assert len(CHANNELS) == 29
 
 
 @pytest.fixture
@@ -79,7 +97,7 @@ def test_no_channel_brings_anything_in(name, scheme, secret, monkeypatch, caplog
         "ftp": "ftp://127.0.0.1:9/secret.txt",
     }[scheme]
     opened = watch_for(monkeypatch, secret)
-    body, head = (part.format(address) for part in CHANNELS[name])
+    body, head = (part.format(address, address) for part in CHANNELS[name])
     with caplog.at_level(logging.CRITICAL):
         made = render_or_refuse(body, head)
     assert opened == []
@@ -93,7 +111,7 @@ def render_or_refuse(body: str, head: str) -> bytes | None:
     """The pages; None when the renderer refused to go on because something was to be fetched."""
     try:
         return render(f"<p>Before</p>{body}<p>After</p>", head=head).pdf
-    except ValueError as error:
+    except (GovernanceError, ValueError) as error:
         if re.match("a report fetches nothing|Relative URI reference without a base URI", str(error)):
             return None
         raise
