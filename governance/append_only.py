@@ -45,6 +45,10 @@ GUARDS = (
     Guard("governance_secondfactor", updates=True),
     Guard("governance_remark", ("log_index", "resolved_by_id", "resolved_at", "resolution:resolved_at")),
     Guard("governance_remark_mentions"),
+    Guard("governance_frameworkedition", ("log_index", "withdrawn_at", "withdrawn_by_id")),
+    Guard("governance_answer", ("log_index",)),
+    Guard("governance_factsignature", ("log_index",)),
+    Guard("governance_controlruling", ("log_index",)),
 )
 
 

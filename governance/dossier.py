@@ -20,6 +20,7 @@ from governance import dossier_records as records
 from governance import dossier_signing as signing
 from governance.auditlog import database_now
 from governance.canonical import canonical_bytes, canonical_digest
+from governance.dossier_answers import read_answers
 from governance.dossier_questions import read_open_questions
 from governance.evaluation_reading import read_evaluations
 from governance.models import DossierSnapshot, ModelVersion
@@ -39,6 +40,8 @@ SIGNED_PARTS = (
     "waivers",
     "contributors",
 )
+# Left out while nobody has filled it: what was signed before there was such a part stays signed.
+OPTIONAL_PARTS = ("answers",)
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,13 @@ class Dossier:
     panels: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unrecorded: tuple[str, ...] = ()
     open_questions: tuple[items.OpenQuestionItem, ...] = ()
+    answers: tuple[items.AnswerItem, ...] = ()
 
     @cached_property
     def document(self) -> dict[str, Any]:
         """The part that is signed, as plain JSON values."""
         parts: dict[str, Any] = {"format": FORMAT}
-        for name in SIGNED_PARTS:
+        for name in (*SIGNED_PARTS, *(part for part in OPTIONAL_PARTS if getattr(self, part))):
             value = getattr(self, name)
             parts[name] = [asdict(item) for item in value] if isinstance(value, tuple) else value and asdict(value)
         parts["solo_mode"] = self.solo_mode
@@ -117,7 +121,7 @@ def collect(version: ModelVersion) -> Dossier:
     data = [item.dataset_version_id for item in datasets] + [item.source_id for item in derivations]
     contributors, person_keys = reading.read_contributors(version, data)
     evidence, evaluations = reading.read_evidence(version), read_evaluations(version)
-    waivers = reading.read_waivers(version)
+    waivers, answers = reading.read_waivers(version), read_answers(version)
     unsigned = Dossier(
         version_id=version.pk,
         state=version.state,
@@ -139,14 +143,27 @@ def collect(version: ModelVersion) -> Dossier:
         owning_team=signing.read_owning_team(project),
         panels=signing.read_panels(project),
         open_questions=read_open_questions(version),
+        answers=answers,
     )
     signed = signing.read_sign_offs(version, digest=unsigned.digest, document=unsigned.document)
     unrecorded = records.find_unrecorded(version, evidence, evaluations, waivers)
+    unrecorded += records.find_unrecorded_answers(answers)
+    unrecorded += records.find_hidden_evidence(version, evidence)
+    unrecorded += records.find_hidden_recalls(_tell_recalls(datasets, derivations))
+    unrecorded += records.find_unrecorded_rules(version)
     unrecorded += records.find_lost_sign_offs(version, (item.log_index for item in signed if item.is_recorded))
     # replace() would drop the cached document and compute it again; the digest covers neither of these.
     object.__setattr__(unsigned, "sign_offs", signed)
     object.__setattr__(unsigned, "unrecorded", unrecorded)
     return unsigned
+
+
+def _tell_recalls(
+    datasets: tuple[items.DatasetItem, ...], derivations: tuple[items.DerivationItem, ...]
+) -> dict[int, str]:
+    """Dataset version -> why it was recalled, for all that the version stands on; empty where it was not."""
+    behind = {item.source_id: item.source_recalled for item in derivations}
+    return behind | {item.dataset_version_id: item.recalled for item in datasets}
 
 
 def keep(dossier: Dossier) -> DossierSnapshot:

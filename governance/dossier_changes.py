@@ -13,6 +13,9 @@ def changed_items(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, .
         old, new = before.get(part), after.get(part)
         if old == new:
             continue
+        if isinstance(old or new, list):
+            # A part that nobody has filled is left out.
+            old, new = old or [], new or []
         if isinstance(old, list) and isinstance(new, list):
             changed += _changed_members(part, old, new)
         else:
@@ -32,11 +35,13 @@ def _changed_members(part: str, old: list[dict[str, Any]], new: list[dict[str, A
 
 def _identity(item: dict[str, Any]) -> str:
     keys = ("role", "id", "dataset_version_id", "derived_id", "source_id")
+    if "fact" in item:
+        return str(item["fact"])
     return json.dumps([item.get(key) for key in keys])
 
 
 def _label(item: dict[str, Any]) -> str:
-    for key in ("title", "name", "kind", "dataset", "finding_key", "derived"):
+    for key in ("title", "name", "fact", "kind", "dataset", "finding_key", "derived"):
         if item.get(key):
             return str(item[key]).replace("_", " ")
     return str(item.get("id", ""))

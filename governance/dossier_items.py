@@ -222,6 +222,19 @@ class WaiverItem:
 
 
 @dataclass(frozen=True)
+class AnswerItem:
+    """What somebody recorded of a fact. ``artefact`` is the digest of what shows it."""
+
+    id: int
+    fact: str
+    value: Any
+    artefact: str
+    digest: str
+    answered_by: str
+    answered_at: str
+
+
+@dataclass(frozen=True)
 class ContributorItem:
     id: int
     name: str

@@ -6,13 +6,27 @@ being found out, so everything that opens a gate has to stand there too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from governance.canonical import sha256_hex
-from governance.dossier_items import EvaluationItem, EvidenceItem, WaiverItem
+from governance.answer_digest import digest_answer
+from governance.canonical import CanonicalError, canonical_digest, sha256_hex
+from governance.dossier_items import AnswerItem, EvaluationItem, EvidenceItem, WaiverItem
 from governance.log_entries import COLUMNS, BrokenEntry, EntryRow, read_body
-from governance.models import AuditLogEntry, Evaluation, ModelVersion, Waiver, WorkStatus
+from governance.models import (
+    Answer,
+    AuditLogEntry,
+    Evaluation,
+    Membership,
+    ModelVersion,
+    RiskTier,
+    Waiver,
+    WorkStatus,
+)
+
+LONGEST_TRANSACTION = timedelta(minutes=10)
+GRANTED, CONFIRMED, ENDED = "membership.granted", "membership.confirmed", "membership.ended"
 
 
 def read_bodies(indexes: Iterable[int | None]) -> dict[int, dict[str, Any]]:
@@ -58,6 +72,26 @@ def find_unrecorded(
     return tuple(found + _find_unrecorded_results(evaluations))
 
 
+def find_unrecorded_answers(answers: Iterable[AnswerItem]) -> tuple[str, ...]:
+    """Names of the answers that the log does not hold, or does not hold so."""
+    given = {item.id: item for item in answers}
+    indexes = dict(Answer.objects.filter(pk__in=given).values_list("pk", "log_index"))
+    bodies = read_bodies(indexes.values())
+    return tuple(
+        f"answer: {item.fact}"
+        for pk, item in given.items()
+        if not _is_answered(bodies.get(_index(indexes.get(pk))), item)
+    )
+
+
+def _is_answered(body: dict[str, Any] | None, item: AnswerItem) -> bool:
+    return (
+        records(body, "answer.recorded", "answer", item.id)
+        and body is not None
+        and body["data"].get("digest") == item.digest == digest_answer(item.fact, item.value, item.artefact)
+    )
+
+
 def _index(given: int | None) -> int:
     return -1 if given is None else given
 
@@ -68,8 +102,19 @@ def _is_submitted(body: dict[str, Any] | None, item: EvidenceItem, version_id: i
         and body is not None
         and body["subject"].get("digest") == item.digest
         and body["data"].get("kind") == item.kind
+        and (body["data"].get("supersedes") or None) == item.supersedes_id
+        and datetime.fromisoformat(body["data"]["observed_at"]) == datetime.fromisoformat(item.observed_at)
+        and _digest_content(item) == body["data"].get("content_digest")
         and {"kind": "version", "id": version_id}.items() <= body["related"][0].items()
     )
+
+
+def _digest_content(item: EvidenceItem) -> str:
+    """The digest of the content as it stands now; nothing where there is none, or none that could be recorded."""
+    try:
+        return "" if item.content is None else canonical_digest(item.content)
+    except CanonicalError:
+        return ""
 
 
 def _is_granted(body: dict[str, Any] | None, item: WaiverItem) -> bool:
@@ -77,6 +122,7 @@ def _is_granted(body: dict[str, Any] | None, item: WaiverItem) -> bool:
         records(body, "waiver.granted", "waiver", item.id)
         and body is not None
         and (body["data"].get("finding"), body["data"].get("gap")) == (item.finding_key, item.gap)
+        and datetime.fromisoformat(body["data"]["expires_at"]) == datetime.fromisoformat(item.expires_at)
     )
 
 
@@ -102,3 +148,83 @@ def find_lost_sign_offs(version: ModelVersion, indexes: Iterable[int | None]) ->
     given = AuditLogEntry.objects.about("version", version.pk).filter(type="sign_off.given")
     lost = set(given.values_list("pk", flat=True)) - {index for index in indexes if index is not None}
     return tuple(f"sign-off: entry {index} of the log" for index in sorted(lost))
+
+
+def find_hidden_evidence(version: ModelVersion, evidence: Iterable[EvidenceItem]) -> tuple[str, ...]:
+    """Evidence that the log says stands and that is not read: deleted, or marked as superseded by hand."""
+    entries = AuditLogEntry.objects.about("version", version.pk).filter(type="evidence.submitted")
+    bodies = read_bodies(entries.values_list("pk", flat=True)).values()
+    superseded = {body["data"].get("supersedes") for body in bodies}
+    standing = {body["subject"]["id"]: body["index"] for body in bodies if body["subject"]["id"] not in superseded}
+    read = {item.id for item in evidence}
+    return tuple(f"evidence: entry {index} of the log" for pk, index in sorted(standing.items()) if pk not in read)
+
+
+def find_hidden_recalls(data: Mapping[int, str]) -> tuple[str, ...]:
+    """Dataset versions that the log says were recalled and whose row, read with this reason, does not say so."""
+    recalled = AuditLogEntry.objects.filter(
+        type="dataset_version.recalled", subjects__kind="dataset_version", subjects__object_id__in=list(data)
+    )
+    bodies = read_bodies(recalled.values_list("pk", flat=True)).values()
+    return tuple(f"recall: {body['subject']['label']}" for body in bodies if not data.get(body["subject"]["id"], "-"))
+
+
+def find_unrecorded_rules(version: ModelVersion) -> tuple[str, ...]:
+    """Names of what chooses the rules and the file that is meant, and stands otherwise than the log says."""
+    model, project = version.model, version.model.project
+    about = {
+        "version.registered": ("version", version.pk),
+        "version.submitted": ("version", version.pk),
+        "model.tiered": ("model", model.pk),
+        "project.solo_mode_switched": ("project", project.pk),
+    }
+    indexes = {type: _last_entry(type, *thing) for type, thing in about.items()}
+    bodies = read_bodies(indexes.values())
+    last = {type: bodies[index] for type, index in indexes.items() if index in bodies}
+    data = {type: last[type]["data"] if type in last else {} for type in about}
+    artifacts = [[item.name, item.digest] for item in version.artifacts.all()]
+    holds = {
+        "artifacts": sorted(data["version.registered"].get("artifacts", ())) == sorted(artifacts),
+        "time of submission": _is_near(version.submitted_at, last.get("version.submitted")),
+        "risk tier": data["model.tiered"].get("risk_tier", RiskTier.HIGH) == model.risk_tier,
+        "solo mode": data["project.solo_mode_switched"].get("on", False) == (project.solo_since is not None),
+    }
+    return tuple(name for name, is_so in holds.items() if not is_so)
+
+
+def find_recorded_roles(memberships: Iterable[Membership]) -> frozenset[int]:
+    """The ids of those memberships that stand as the log grants, confirms and ends them; dates may be a little off."""
+    rows = {row.pk: row for row in memberships}
+    entries = AuditLogEntry.objects.filter(
+        type__in=(GRANTED, CONFIRMED, ENDED), subjects__kind="membership", subjects__object_id__in=list(rows)
+    )
+    told: dict[int, dict[str, dict[str, Any]]] = {}
+    for body in read_bodies(entries.values_list("pk", flat=True)).values():
+        for thing in body["related"]:
+            if thing["kind"] == "membership":
+                told.setdefault(thing["id"], {})[body["type"]] = body
+    return frozenset(pk for pk, row in rows.items() if _is_held(row, told.get(pk, {})))
+
+
+def _is_held(row: Membership, told: dict[str, dict[str, Any]]) -> bool:
+    granted = told.get(GRANTED)
+    return (
+        granted is not None
+        and (granted["subject"]["id"], granted["data"].get("role")) == (row.user_id, row.role)
+        and (granted.get("project") or {}).get("id") == row.project_id
+        and _is_near(row.granted_at, granted)
+        and _is_near(row.confirmed_at, told.get(CONFIRMED))
+        and _is_near(row.ended_at, told.get(ENDED))
+    )
+
+
+def _last_entry(type: str, kind: str, pk: int) -> int | None:
+    """The newest entry of this type about a thing."""
+    return max(AuditLogEntry.objects.about(kind, pk).filter(type=type).values_list("pk", flat=True), default=None)
+
+
+def _is_near(moment: datetime | None, body: dict[str, Any] | None) -> bool:
+    """Whether a moment is the one at which the entry was written, but for what a transaction takes."""
+    if moment is None or body is None:
+        return moment is None and body is None
+    return abs(datetime.fromisoformat(body["at"]) - moment) < LONGEST_TRANSACTION

@@ -67,6 +67,11 @@ RULES: dict[str, Rule] = {
     "confirm_role": Rule(frozenset({Role.ADMINISTRATOR}), None, organisation_administrators=True),
     "set_solo_mode": Rule(frozenset(), None, organisation_administrators=True),
     "retire": Rule(frozenset({Role.APPROVER, Role.ADMINISTRATOR}), None),
+    "load_framework": Rule(frozenset(), ADMINISTER, organisation_administrators=True),
+    "answer_for_organisation": Rule(frozenset(), ADMINISTER, organisation_administrators=True),
+    "answer_fact": Rule(EXAMINING | {Role.ADMINISTRATOR}, SUBMIT),
+    "rule_on_control": Rule(SIGNING, None),
+    "sign_fact": Rule(EXAMINING | {Role.APPROVER}, None),
     "request_report": Rule(EVERYBODY, REPORT),
     "export_log": Rule(frozenset({Role.AUDITOR, Role.ADMINISTRATOR}), READ, organisation_administrators=True),
 }

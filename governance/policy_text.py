@@ -18,7 +18,8 @@ LONGEST_TEXT = 20_000
 DEEPEST = 6
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,8})", re.ASCII)
 TRUTHS = {"true": True, "false": False}
-NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+# libyaml's parser where it is installed: a framework of a hundred controls takes a second without it.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TEXT_TAG = "tag:yaml.org,2002:str"
 
 
@@ -90,38 +91,39 @@ class Value:
         return str(self.content)[:60] if isinstance(self.content, str | int) else "…"
 
 
-def read_policy_text(text: str) -> Value:
-    """Read a text into values. Raises ``PolicyFault`` at the line at fault."""
-    if len(text) > LONGEST_TEXT:
-        raise PolicyFault(f"A policy may have at most {LONGEST_TEXT:,} characters.")
+def read_policy_text(text: str, *, what: str = "policy", longest: int = LONGEST_TEXT, deepest: int = DEEPEST) -> Value:
+    """Read a text into values. Raises ``PolicyFault`` at the line at fault. ``what`` it is, a message says."""
+    if len(text) > longest:
+        raise PolicyFault(f"A {what} may have at most {longest:,} characters.")
     try:
-        _refuse_what_is_not_used(text)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_what_is_not_used(text, deepest)
+        root = yaml.compose(text, Loader=LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         why = error.problem or error.context or "it cannot be read"
         raise PolicyFault(f"this is not valid YAML: {why}.", line=mark.line + 1 if mark else None) from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
+    except (yaml.reader.ReaderError, UnicodeEncodeError) as error:
+        position = error.start if isinstance(error, UnicodeEncodeError) else error.position
+        line = text.count("\n", 0, position) + 1
         raise PolicyFault("a character here cannot be used.", line=line) from None
     except yaml.YAMLError:
-        raise PolicyFault("The policy is not valid YAML.") from None
+        raise PolicyFault(f"The {what} is not valid YAML.") from None
     if root is None:
-        raise PolicyFault("The policy is empty.")
+        raise PolicyFault(f"The {what} is empty.")
     return _read(root, "")
 
 
-def _refuse_what_is_not_used(text: str) -> None:
+def _refuse_what_is_not_used(text: str, deepest: int) -> None:
     """Look at the stream before anything is built from it: what refers to or contains itself is never expanded."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=LOADER):
         line = event.start_mark.line + 1 if event.start_mark else None
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise PolicyFault("anchors and aliases (& and *) are not used here.", line=line)
         if getattr(event, "tag", None) is not None:
             raise PolicyFault("tags (!) are not used here.", line=line)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
+        if depth > deepest:
             raise PolicyFault("this is nested too deeply.", line=line)
 
 
@@ -154,7 +156,7 @@ def _read_scalar(node: yaml.ScalarNode) -> str | int | bool | None:
     """Plain words mean what they look like. What another reader of YAML would take for a date, a fraction or an octal
     number stays None and fits nowhere."""
     written = str(node.value)
-    if node.style is not None or node.tag == TEXT_TAG:
+    if node.style or node.tag == TEXT_TAG:
         return written
     if INTEGER.fullmatch(written):
         return int(written)

@@ -5,6 +5,7 @@ from governance.models.catalog import Artifact, ModelVersion, RegisteredModel, R
 from governance.models.discussion import Remark
 from governance.models.evaluations import Evaluation, EvaluationInput, EvaluationKind, InputRole, WorkStatus
 from governance.models.evidence import Evidence, EvidenceKind, StoredFile
+from governance.models.frameworks import Answer, ControlRuling, ControlRulingKind, FactSignature, FrameworkEdition
 from governance.models.idempotency import IdempotencyRecord
 from governance.models.lineage import Dataset, DatasetRole, DatasetUse, DatasetVersion, Derivation
 from governance.models.log import AuditLogEntry, Checkpoint, LogHead, LogNode, LogSubject
@@ -41,6 +42,7 @@ __all__ = [
     "APPROVALS",
     "REFUSALS",
     "AcceptanceCriterion",
+    "Answer",
     "ApiToken",
     "Artifact",
     "AuditLogEntry",
@@ -49,6 +51,8 @@ __all__ = [
     "Comparator",
     "ComplianceReport",
     "Condition",
+    "ControlRuling",
+    "ControlRulingKind",
     "Cosignature",
     "Dataset",
     "DatasetRole",
@@ -64,9 +68,11 @@ __all__ = [
     "EvaluationKind",
     "Evidence",
     "EvidenceKind",
+    "FactSignature",
     "FactorKind",
     "FollowUp",
     "FollowUpKind",
+    "FrameworkEdition",
     "IdempotencyRecord",
     "InputRole",
     "LogHead",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from governance.projections.base import Entry, Problem, Projection
 from governance.projections.catalog import Models, ProofsOfConcept, Requirements, States, Templates, Versions
 from governance.projections.discussion import Remarks
+from governance.projections.frameworks import Answers, ControlRulings, FactSignatures, FrameworkEditions
 from governance.projections.log import LogKeys
 from governance.projections.people import Accounts, Memberships, SecondFactors, Tokens
 from governance.projections.policies import PolicyBindings, PolicyTexts, PromotionPolicies
@@ -40,6 +41,10 @@ def all_projections(trust: Trust) -> list[Projection]:
         PromotionPolicies(),
         PolicyTexts(),
         PolicyBindings(),
+        FrameworkEditions(),
+        Answers(),
+        FactSignatures(),
+        ControlRulings(),
         Models(),
         RiskAssessments(),
         Versions(),

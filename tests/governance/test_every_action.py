@@ -18,12 +18,12 @@ from governance import actions
 from governance.exceptions import GovernanceError, NotPermitted
 from governance.models import AuditLogEntry, ComplianceReport, Evaluation
 from tests import cast
-from tests.governance.scenarios import office, records, signing
+from tests.governance.scenarios import frameworks, office, records, signing
 from tests.governance.scenarios.stage import SCENARIOS, Stage
 
 pytestmark = pytest.mark.django_db
 # Each of these puts its scenarios into SCENARIOS when it is imported.
-TOLD = (office, records, signing)
+TOLD = (frameworks, office, records, signing)
 
 
 def find_actions() -> dict[str, Callable[..., Any]]:

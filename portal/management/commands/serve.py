@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from governance.management.commands.load_framework import load_new_shipped_frameworks
 from portal.supervisor import SupervisorError, require_free_port
 
 
@@ -76,6 +77,9 @@ class Command(BaseCommand):
         if pending:
             self.say(f"Preparing the database ({len(pending)} migrations)")
             call_command("migrate", interactive=False, verbosity=0)
+        loaded = load_new_shipped_frameworks()
+        if loaded:
+            self.say(f"Loaded {loaded} frameworks")
         if collect_static_files():
             self.say("Collected the static files")
 

@@ -1,0 +1,64 @@
+"""A version read against the frameworks that stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from governance.auditlog import database_now
+from governance.dossier import Dossier
+from governance.facts import read_facts
+from governance.frameworks import judging
+from governance.frameworks.catalogue import Framework
+from governance.frameworks.judging import ControlRuling, Coverage
+from governance.frameworks.recorded import Recorded
+from governance.frameworks_in_force import frameworks_in_force
+from governance.models import ControlRuling as RulingRow
+from governance.models import ControlRulingKind
+
+
+def cover(dossier: Dossier) -> list[Coverage]:
+    """The version's coverage of every framework in force: those that apply first, then the undecided."""
+    recorded = read_facts(dossier)
+    found = [cover_one(framework, dossier, recorded) for framework in frameworks_in_force().values()]
+    rank = {True: 0, None: 1, False: 2}
+    return sorted(found, key=lambda item: rank[item.applies])
+
+
+def cover_one(framework: Framework, dossier: Dossier, recorded: Mapping[str, Recorded]) -> Coverage:
+    """The version's coverage of one framework."""
+    return judging.cover(
+        framework, recorded, as_of=database_now(), rulings=read_rulings(dossier.version_id, framework.id)
+    )
+
+
+def read_rulings(version_id: int, framework: str) -> list[ControlRuling]:
+    """The newest ruling on each control that has not been lifted."""
+    newest: dict[str, RulingRow] = {}
+    for row in RulingRow.objects.filter(version=version_id, framework=framework).order_by("pk"):
+        newest[row.control] = row
+    return [
+        ControlRuling(
+            row.control,
+            row.kind == ControlRulingKind.WAIVED,
+            row.reason,
+            row.ruler_name,
+            row.role,
+            row.ruled_at,
+            row.expires_at,
+            row.log_index,
+        )
+        for row in newest.values()
+        if row.kind != ControlRulingKind.LIFTED
+    ]
+
+
+def facts_to_ask(coverages: list[Coverage]) -> dict[str, list[str]]:
+    """Fact -> titles of the frameworks that need it, of those that apply or may: what an answer serves."""
+    serves: dict[str, list[str]] = {}
+    for coverage in coverages:
+        if coverage.applies is False:
+            continue
+        needed = {fact for control in coverage.framework.controls for fact in control.facts}
+        for fact in sorted(needed):
+            serves.setdefault(fact, []).append(coverage.framework.title)
+    return serves
