@@ -54,6 +54,11 @@ delegate                .VCA...  -
 confirm_role            ....M.O  -
 set_solo_mode           ......O  -
 retire                  ...AM..  -
+load_framework          ......O  administer
+answer_for_organisation ......O  administer
+answer_fact             DVC.M..  submit
+rule_on_control         .VCA...  -
+sign_fact               DVCA...  -
 request_report          DVCAMU.  report
 export_log              ....MUO  read
 """
