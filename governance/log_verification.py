@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Verification:
     """What was read and what was found. ``problems`` of the log itself come before those of tables, each in the order
-    of the log, those without a place last.
+    of the log, those without a place last; triggers that do not stand come after all of them.
 
     ``sealed`` is the size of the newest checkpoint that holds; ``doubts`` is what could not be checked and why.
     """
@@ -65,6 +65,7 @@ class _Findings:
 
     log: list[Problem] = field(default_factory=list)
     tables: list[Problem] = field(default_factory=list)
+    fences: list[Problem] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     left_out: int = 0
 
@@ -76,9 +77,12 @@ class _Findings:
                 self.left_out += 1
 
     def in_order(self) -> tuple[Problem, ...]:
-        """The log's own problems first: where it is damaged, tables are bound to differ from what is left of it."""
+        """The log's own problems first: where it is damaged, tables are bound to differ from what is left of it.
+
+        Fallen triggers come last: whoever took down all of them must not have what he changed then pushed out of sight.
+        """
         last = [Problem(None, f"and {self.left_out:,} more")] if self.left_out else []
-        return (*sorted(self.log, key=_by_place), *sorted(self.tables, key=_by_place), *last)
+        return (*sorted(self.log, key=_by_place), *sorted(self.tables, key=_by_place), *self.fences, *last)
 
 
 def _by_place(problem: Problem) -> tuple[bool, int]:
@@ -116,7 +120,7 @@ def verify(*, vkeys: Trust | Sequence[str], progress: Progress | None = None) ->
             if progress is not None:
                 progress(min(tree.place, size), size)
         findings.add(tree.finish())
-        findings.add(Problem(None, what) for what in find_fallen(connection))
+        findings.fences += (Problem(None, what) for what in find_fallen(connection))
         for projection in projections:
             findings.add(projection.finish(), of_tables=True)
     return _conclude(size, tree, findings)

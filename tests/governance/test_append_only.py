@@ -226,6 +226,16 @@ def test_fallen_trigger_is_named_by_verify_log_and_by_check(history: History, ta
     assert (warning.id, said in warning.msg) == ("governance.W001", True)
 
 
+def test_what_was_changed_is_named_before_all_the_triggers_that_fell(history: History) -> None:
+    append_only.remove(connection)
+    release = Release.objects.order_by("pk")[0]
+    Release.objects.filter(pk=release.pk).update(expires_at=release.expires_at + timedelta(days=1))
+    found = verify(vkeys=trusted_vkeys())
+    assert (found.first_index, f"release {release.pk}" in found.problems[0].what) == (release.log_index, True)
+    assert len(found.problems) > len(GUARDS)
+    assert all("append-only is missing" in problem.what for problem in found.problems[1:])
+
+
 def test_trigger_that_does_something_else_is_named(history: History) -> None:
     name = bring_down("governance_signoff", "update")
     toothless = {
