@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import closing
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def witness(state: Path, key_file: Path, name: str, log_keys: tuple[str, ...], l
         return YES
     keys = read_log_keys(log_keys)
     host, port = _split_address(listen)
+    # A service manager stops what it started by SIGTERM: as tidy an end as Ctrl-C, which a background job ignores.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with closing(Register(state)) as register, WitnessServer((host, port), Witness(key, keys, register)) as server:
         err.print(f"Witnessing {len(keys)} keys at http://{host}:{server.server_address[1]}. Ctrl-C ends it.")
         try:

@@ -214,8 +214,12 @@ def test_command_witnesses_until_it_is_stopped(tmp_path: Path) -> None:
             assert post(port, "/add-checkpoint", request(0, 5))[0] == 200
             assert post(port, "/add-checkpoint", request(5, 8, note=LOG.checkpoint(8, NEXT_KEY)))[0] == 200
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=20)
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
     assert process.returncode == 0
 
 
