@@ -297,7 +297,9 @@ def read_contributors(
     # An entry that names the model because it is about another version of it is no touch of this one; nor is one that
     # names the dataset because it is about another version of that.
     of_a_version = LogSubject.objects.filter(entry=OuterRef("pk"), kind="version")
-    generated = AuditLogEntry.objects.about("model", version.model_id).filter(type="requirements.generated")
+    generated = AuditLogEntry.objects.about("model", version.model_id).filter(
+        Exists(LogSubject.objects.filter(entry=OuterRef("pk"), kind="template")), type="requirements.generated"
+    )
     templates = LogSubject.objects.filter(entry__in=generated.values("pk"), kind="template").values("object_id")
     touches = [
         entries.filter(subjects__kind="model", subjects__object_id=version.model_id).exclude(Exists(of_a_version)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
@@ -130,6 +131,6 @@ def _lock(version: ModelVersion | None, fact: str) -> dict[str, str]:
         ) from None
 
 
-def keep_document(content: bytes) -> StoredFile:
+def keep_document(chunks: Iterable[bytes]) -> StoredFile:
     """Store a document of the organisation, to be named in an answer."""
-    return store.save([content])
+    return store.save(chunks)

@@ -7,8 +7,9 @@ from django.db import transaction
 from governance import auditlog
 from governance.actors import COMMAND, Actor
 from governance.auditlog import Subject
-from governance.exceptions import Duplicate, TransitionNotAllowed
+from governance.exceptions import Duplicate, StaleReading, TransitionNotAllowed
 from governance.frameworks.catalogue import parse_framework, shipped_texts
+from governance.house_framework import HOUSE_KEY, NewControl, add_control
 from governance.models import AuditLogEntry, FrameworkEdition
 from governance.permissions import authorise
 from governance.text import clean_text
@@ -41,6 +42,24 @@ def load_framework(text: str, *, actor: Actor) -> FrameworkEdition:
     entry = _log("framework.loaded", edition, actor)
     auditlog.stamp(edition, entry)
     return edition
+
+
+@transaction.atomic
+def add_house_control(
+    control: NewControl, *, issuer: str, seen_digest: str | None = None, actor: Actor
+) -> FrameworkEdition:
+    """Add a control to the house's own framework, which begins with the first one, by loading its next text.
+
+    ``seen_digest`` is that of the text the person saw, empty for none: one who saw another text is refused.
+    """
+    authorise(actor, "load_framework", None)
+    former = FrameworkEdition.objects.select_for_update().filter(key=HOUSE_KEY).order_by("-number").first()
+    stands = former is not None and former.withdrawn_at is None
+    if seen_digest is not None and seen_digest != (former.digest if former is not None and stands else ""):
+        raise StaleReading("Somebody has changed the house's framework since you opened this page. Look again.")
+    today = auditlog.database_now().date()
+    text = add_control(former.text if former is not None and stands else None, control, issuer=issuer, today=today)
+    return load_framework(text, actor=actor)
 
 
 @transaction.atomic

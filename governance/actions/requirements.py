@@ -12,6 +12,8 @@ from governance.actors import Actor
 from governance.amendment import about_evaluation, about_model, amend_open_versions
 from governance.auditlog import Subject
 from governance.exceptions import Duplicate, InvalidInput, NotPermitted
+from governance.framework_requirements import MOST_AT_ONCE, name_controls, source_of, title_of
+from governance.frameworks_in_force import find_framework
 from governance.models import (
     AcceptanceCriterion,
     Evaluation,
@@ -68,6 +70,50 @@ def generate_requirements(model: RegisteredModel, *, actor: Actor) -> list[Requi
             "revision": template.revision,
             "keys": [item.key for item in made],
             "digests": digests,
+            "states": moved,
+        },
+    )
+    return made
+
+
+@transaction.atomic
+def generate_requirements_from_framework(
+    model: RegisteredModel, *, framework: str, controls: list[str] | None = None, actor: Actor
+) -> list[Requirement]:
+    """Make a requirement of each control that a team must see to, or of those named: the first hundred not there yet.
+
+    One that somebody withdrew stays withdrawn. Refuses when every control has its requirement already.
+    """
+    authorise(actor, "write_requirement", model.project)
+    meant = find_framework(framework)
+    moved = amend_open_versions(model)
+    known = set(Requirement.objects.filter(model=model).values_list("source", flat=True))
+    missing = [item for item in name_controls(meant, controls) if source_of(meant, item) not in known]
+    if not missing:
+        raise Duplicate("Every such control of this framework has its requirement already.")
+    made = [
+        Requirement.objects.create(
+            model=model,
+            key=_next_key(model),
+            title=title_of(control),
+            statement=control.gist,
+            source=source_of(meant, control),
+            created_by=actor.user,
+        )
+        for control in missing[:MOST_AT_ONCE]
+    ]
+    auditlog.append(
+        "requirements.generated",
+        actor=actor,
+        subject=about_model(model),
+        project=model.project,
+        data={
+            "from": "framework",
+            "framework": meant.id,
+            "framework_digest": meant.digest,
+            "controls": [control.id for control in missing[:MOST_AT_ONCE]],
+            "keys": [item.key for item in made],
+            "digests": [digest_requirement(item.title, item.statement, item.source, ()) for item in made],
             "states": moved,
         },
     )

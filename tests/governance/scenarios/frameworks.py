@@ -8,6 +8,7 @@ from governance.actions import answers, frameworks, rulings
 from governance.auditlog import database_now
 from governance.facts import digest_fact, read_facts_of
 from governance.frameworks.vocabulary import facts
+from governance.house_framework import NewControl
 from governance.models import ControlRulingKind
 from tests import cast
 from tests.governance.framework_texts import load_shipped, small_framework
@@ -19,6 +20,14 @@ def _(stage):
     return lambda actor: frameworks.load_framework(small_framework(), actor=actor)
 
 
+@scenario("add_house_control", "organisation_administrator", "framework.loaded")
+def _(stage):
+    control = NewControl(
+        "Rule 1", "The ethics committee has voted.", "Ethics", "must", "team", "design", "R09", question="Its vote"
+    )
+    return lambda actor: frameworks.add_house_control(control, issuer="Northfield Hospital", actor=actor)
+
+
 @scenario("withdraw_framework", "organisation_administrator", "framework.withdrawn")
 def _(stage):
     edition = frameworks.load_framework(small_framework(), actor=cast.acting(stage.organisation_administrator))
@@ -28,9 +37,7 @@ def _(stage):
 @scenario("record_answer", "developer", "answer.recorded")
 def _(stage):
     version = stage.version
-    return lambda actor: answers.record_answer(
-        version, fact="design.logic", value="A tree.", actor=actor
-    )
+    return lambda actor: answers.record_answer(version, fact="design.logic", value="A tree.", actor=actor)
 
 
 @scenario("carry_over_answer", "developer", "answer.recorded")

@@ -13,6 +13,7 @@ from governance.actions import (
     submission,
 )
 from tests import cast
+from tests.governance.framework_texts import load_shipped
 from tests.governance.scenarios.stage import scenario
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -68,6 +69,13 @@ def _(stage):
 def _(stage):
     model = stage.model
     return lambda actor: requirements.generate_requirements(model, actor=actor)
+
+
+@scenario("generate_requirements_from_framework", "validator", "requirements.generated")
+def _(stage):
+    load_shipped("nyc_ll144")
+    model = stage.model
+    return lambda actor: requirements.generate_requirements_from_framework(model, framework="nyc-ll144", actor=actor)
 
 
 @scenario("write_requirement", "validator", "requirement.written")
