@@ -58,12 +58,17 @@ TRANSITIONS: dict[tuple[str, State], State] = {
 VERBS = sorted({verb for verb, _state in TRANSITIONS})
 
 
+def starts_of(verb: str) -> tuple[State, ...]:
+    """The states from which ``verb`` is possible, in their order."""
+    return tuple(start for known, start in TRANSITIONS if known == verb)
+
+
 def next_state(verb: str, state: str) -> State:
     """Return the state that ``verb`` leads to, or raise ``TransitionNotAllowed`` naming where it is possible."""
     try:
         return TRANSITIONS[verb, State(state)]
     except KeyError:
-        allowed = [str(start.label) for known, start in TRANSITIONS if known == verb]
+        allowed = [str(start.label) for start in starts_of(verb)]
         if not allowed:
             raise ValueError(f"unknown lifecycle verb {verb!r}") from None
         raise TransitionNotAllowed(

@@ -61,6 +61,7 @@ def find_version(portal: Portal, passwords: dict[str, str], number: int) -> Vers
 
 def fill_signature(page: Page, portal: Portal, version: Version, password: str) -> None:
     page.goto(f"{portal.url}/versions/{version.id}/sign/")
+    page.locator("input[name=decision][value=approve]").check()
     page.fill("input[name=password]", password)
 
 

@@ -93,12 +93,17 @@ class SignOffForm(RowsForm, DigestForm):
     of them; where it allows none, they are not offered."""
 
     role = forms.ChoiceField(label=_("In the role of"))
-    decision = forms.ChoiceField(label=_("Decision"), choices=Decision.choices, widget=forms.RadioSelect)
+    decision = forms.ChoiceField(
+        label=_("Decision"),
+        choices=Decision.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what you decide.")},
+    )
     meaning = forms.CharField(
         label=_("Meaning of the signature"),
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 2, "data-meaning": ""}),
-        help_text=_("Recorded word for word beside your name."),
+        help_text=_("Suggested once you have decided. Recorded word for word beside your name."),
     )
     reason = forms.CharField(
         label=_("Reason"),
@@ -119,10 +124,9 @@ class SignOffForm(RowsForm, DigestForm):
         if not rule.allowed:
             left = [pair for pair in Decision.choices if pair[0] != Decision.APPROVE_WITH_CONDITIONS]
             decision.choices = left  # type: ignore[attr-defined]
-        decision.initial = Decision.APPROVE
+        # Nothing is decided for anybody: the decision is chosen, and only then a sentence is suggested.
         if capacities:
             role.initial = capacities[0].value
-            self.fields["meaning"].initial = MEANINGS[Role(capacities[0].role), Decision.APPROVE]
         given = self.data if "form-TOTAL_FORMS" in self.data else NO_ROWS if self.is_bound else None
         self.rows = bind_rows(
             ConditionFormSet, given, form_kwargs={"people": people, "longest_days": rule.longest_days}

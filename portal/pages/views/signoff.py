@@ -16,7 +16,7 @@ from governance.actions import promotion, signoff, submission, waivers
 from governance.dossier_changes import changed_items
 from governance.dossier_reading import CONTRIBUTING
 from governance.exceptions import GovernanceError, StaleReading, TransitionNotAllowed
-from governance.lifecycle import State, next_state
+from governance.lifecycle import State, next_state, starts_of
 from governance.models import AuditLogEntry, DossierSnapshot, LogHead, Membership, ModelVersion, PocDecision, Role, User
 from governance.permissions import authorise, roles_of
 from governance.policies_in_force import policies_in_force
@@ -45,9 +45,9 @@ def find_obstacle(page: Page, step: str, verb: str, *, separate: bool = False) -
         authorise(page.actor, verb, page.version.model.project)
         next_state(step, page.version.state)
     except TransitionNotAllowed:
-        state = State(page.version.state).label
-        return _("The state of this version is “%(state)s”, and this step does not start from there.") % {
-            "state": state
+        return _("This version is “%(state)s”. This step is possible once it is %(starts)s.") % {
+            "state": State(page.version.state).label,
+            "starts": _(" or ").join(f"“{start.label}”" for start in starts_of(step)),
         }
     except GovernanceError as error:
         return error.message

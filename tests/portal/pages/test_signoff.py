@@ -43,6 +43,26 @@ def test_sign_page_shows_the_digest_and_posts_it_back(ready_version, validator) 
     assert "Validation report" in page
 
 
+def test_nothing_is_decided_for_the_signer(ready_version, validator) -> None:
+    """A password alone approves nothing: who is in a hurry has to choose at least."""
+    client, address = browse(validator), f"/versions/{ready_version.pk}/sign/"
+    form = client.get(address).context["form"]
+    given = signature(ready_version, meaning="")
+    del given["decision"]
+    answer = client.post(address, given)
+
+    assert (form["decision"].value(), form["meaning"].value()) == (None, None)
+    assert answer.status_code == 400
+    assert "Choose what you decide." in text_of(answer)
+    assert SignOff.objects.count() == 0
+
+
+def test_step_that_does_not_start_here_says_where_it_starts(version, approver) -> None:
+    page = text_of(browse(approver).get(f"/versions/{version.pk}/promote/"))
+
+    assert "This version is “Draft”. This step is possible once it is “Approved” or “Emergency release”." in page
+
+
 def test_signature_is_recorded_word_for_word(ready_version, validator) -> None:
     digest = collect(ready_version).digest
     answer = browse(validator).post(f"/versions/{ready_version.pk}/sign/", signature(ready_version))
@@ -223,7 +243,7 @@ def test_promotion_says_what_it_replaces(ready_version, signers, approver, devel
 def test_promotion_before_approval_says_not_now(ready_version, approver) -> None:
     client, address = browse(approver), f"/versions/{ready_version.pk}/promote/"
 
-    assert "The state of this version is “In review”" in text_of(client.get(address))
+    assert "This version is “In review”." in text_of(client.get(address))
     assert client.post(address, promotion_of(ready_version)).status_code == 409
     assert Release.objects.count() == 0
 
@@ -279,6 +299,8 @@ def test_finding_is_waived_by_name_until_the_end_of_a_day(version, compliance, a
     assert answer.status_code == 302
     assert (waiver.finding_key, f"{waiver.expires_at:%H:%M:%S %Z}") == ("evidence:predictions", "23:59:59 UTC")
     assert "waived by Carla Mendes" in text_of(browse(auditor).get(f"/versions/{version.pk}/"))
+    page = text_of(browse(auditor).get(f"/versions/{version.pk}/?tab=sign-offs"))
+    assert "Predictions" in page.partition("Waivers <span")[2].partition("evidence:predictions")[0]
 
 
 @pytest.mark.parametrize(
