@@ -10,13 +10,44 @@ from dataclasses import replace
 
 from governance.canonical import canonical_digest
 from governance.dossier import Dossier, collect
-from governance.facts import answers, system
+from governance.facts import (
+    answers,
+    approvals,
+    datasets,
+    deployment,
+    design,
+    evaluations,
+    explanations,
+    fairness,
+    logs,
+    organisation,
+    requirements,
+    risk,
+    software,
+    system,
+    validation,
+)
 from governance.facts.reading import Reading, open_reading
 from governance.frameworks.recorded import Recorded, Signature, Source, Strength
 from governance.frameworks.vocabulary import FactKind, facts
 from governance.models import FactSignature, ModelVersion
 
-READERS = (system.read,)
+READERS = (
+    system.read,
+    requirements.read,
+    design.read,
+    datasets.read,
+    evaluations.read,
+    fairness.read,
+    explanations.read,
+    risk.read,
+    validation.read,
+    approvals.read,
+    deployment.read,
+    logs.read,
+    organisation.read,
+    software.read,
+)
 """What the record says by itself. Where two say something of one fact, the earlier counts."""
 
 
@@ -42,8 +73,12 @@ def _add(found: dict[str, Recorded], further: Iterable[Recorded]) -> None:
 
 
 def _join(known: Recorded, further: Recorded) -> Recorded:
-    """What is known already, with the parts and the artefact that only the other has."""
+    """What is known already, with the parts, items and artefact that only the other has."""
     value, strength = known.value, known.strength
+    if isinstance(known.value, list) and isinstance(further.value, list):
+        more = [item for item in further.value if item not in known.value]
+        if more:
+            value, strength = [*known.value, *more], min(known.strength, further.strength)
     if isinstance(known.value, Mapping) and isinstance(further.value, Mapping):
         added = {key: part for key, part in further.value.items() if known.value.get(key) in (None, "")}
         if added:
@@ -86,6 +121,13 @@ def digest_fact(kind: FactKind, found: Mapping[str, Recorded]) -> str | None:
 
 
 def is_asked(kind: FactKind, found: Mapping[str, Recorded]) -> bool:
-    """Whether somebody has to be asked: the record does not say it, and it is nothing that is signed."""
+    """Whether somebody has to be asked: the record does not say it, or not all of it, and it is nothing that is
+    signed."""
     known = found.get(kind.id)
-    return kind.type != "sig" and (known is None or known.source.kind == answers.SOURCE or not known.is_filled)
+    if kind.type == "sig":
+        return False
+    if known is None or known.source.kind == answers.SOURCE:
+        return True
+    if kind.keys:
+        return any(known.part(key) in (None, "") for key in kind.keys)
+    return known.value is None or known.value == ""

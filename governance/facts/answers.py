@@ -1,4 +1,4 @@
-"""What people answered. The newest answer to each question counts."""
+"""What people answered. The newest answer to each question counts, if the log vouches for it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ SOURCE = "answer"
 def read(reading: Reading) -> Iterator[Recorded]:
     rows = Answer.objects.newest().filter(Q(version=reading.version.pk) | Q(version=None), value__isnull=False)
     for row in rows.select_related("answered_by", "evidence"):
+        if f"answer: {row.fact}" in reading.dossier.unrecorded:
+            continue
         name = row.answered_by.get_full_name()
         yield Recorded(
             row.fact,

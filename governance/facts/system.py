@@ -36,7 +36,7 @@ def _read_identity(reading: Reading) -> Iterator[Recorded]:
     built = [person.name for person in reading.dossier.contributors]
     if built:
         yield reading.says("system.developers", built, Source("version", version.pk, "Contributors, from the log"))
-    earlier = [item for item in model.versions.order_by("number") if item.number < version.number]
+    earlier = [item for item in reading.versions if item.number < version.number]
     lineage = {f"v{item.number}": item.notes or item.get_state_display() for item in earlier}
     yield reading.says("system.version_lineage", lineage or {"v1": "The first version."}, here, at=version.created_at)
 

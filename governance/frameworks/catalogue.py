@@ -239,7 +239,7 @@ def _read_single_need(value: Value, known: Mapping[str, FactKind]) -> Need:
     return Need(
         fact=kind.id,
         test=test,
-        least=raw["min"].whole_number(1, 1_000) if "min" in raw else 1,
+        least=raw["min"].whole_number(0, 1_000) if "min" in raw else 1,
         key=key,
         role=_read_line(raw["role"]) if "role" in raw else "",
         meaning=_read_line(raw["meaning"]) if "meaning" in raw else "",
