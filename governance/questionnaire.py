@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from governance.canonical import sha256_hex
@@ -127,8 +127,12 @@ def _choose(questionnaire: Questionnaire, answers: Mapping[str, str]) -> dict[st
     return chosen
 
 
+@lru_cache(maxsize=64)
 def parse_questionnaire(key: str, text: str) -> Questionnaire:
-    """Read and check a questionnaire. Raises ``PolicyFault`` naming line and key."""
+    """Read and check a questionnaire. Raises ``PolicyFault`` naming line and key.
+
+    Every reading of a dossier asks for the same few texts, and parsing one costs more than all the rest of a reading.
+    """
     raw = read_policy_text(text).mapping(("questionnaire", "version", "questions", "scoring", "overrides"))
     for needed in ("questionnaire", "version", "questions", "scoring"):
         if needed not in raw:

@@ -35,7 +35,6 @@ GATE = [
     "tests/governance/test_gate_policy.py",
 ]
 POLICY = ["tests/governance/test_policy.py", "tests/governance/bypass/test_b08_degenerate_policies.py"]
-SIGNING = ["tests/governance/actions/test_signoff.py", "tests/governance/actions/test_votes.py"]
 CRITERIA = [*GATE, "tests/governance/test_confidence_level.py"]
 TESTS: dict[str, list[str]] = {
     "governance/merkle.py": ["tests/governance/test_merkle.py"],
@@ -43,21 +42,21 @@ TESTS: dict[str, list[str]] = {
     "governance/policy.py": POLICY,
     "governance/policy_text.py": POLICY,
     "governance/policy_fit.py": ["tests/governance/test_policy_fit.py", *POLICY[1:]],
-    "governance/permissions.py": ["tests/governance/test_permissions.py", *SIGNING],
+    "governance/permissions.py": ["tests/governance/test_permissions.py"],
     "governance/findings.py": GATE,
     "governance/gate.py": GATE,
     "governance/gate_policy.py": GATE,
-    "governance/gate_signing.py": [*GATE, *SIGNING],
+    "governance/gate_signing.py": GATE,
     "governance/gate_criteria.py": CRITERIA,
     "governance/gate_evaluations.py": GATE,
-    "governance/dossier.py": ["tests/governance/test_dossier.py", *SIGNING],
+    "governance/dossier.py": ["tests/governance/test_dossier.py"],
     "governance/auditlog.py": ["tests/governance/test_auditlog.py"],
     "client/countersign/verifier.py": sorted(
         str(path.relative_to(ROOT)) for path in (ROOT / "tests/client").glob("test_verifier*.py")
     ),
 }
-LONGEST = 60
-"""Seconds of processor time, besides ten times what the chosen tests took without a fault."""
+LONGEST = 5
+"""Seconds of processor time, besides three times what the chosen tests took without a fault."""
 settings.register_profile("mutation", phases=[Phase.explicit, Phase.generate], database=None, deadline=None)
 
 
@@ -146,9 +145,9 @@ class Planter:
 
     def try_one(self, session: pytest.Session, mutant: Mutant, chosen: list[pytest.Item]) -> int:
         """In the child: 0 if every test passes, 1 if one fails."""
-        limit = LONGEST + int(10 * sum(self.cost[item.nodeid] for item in chosen))
+        limit = LONGEST + int(3 * sum(self.cost[item.nodeid] for item in chosen))
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
-        signal.alarm(limit * 10)
+        signal.alarm(limit * 60)
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)

@@ -3,41 +3,49 @@
     released implies a complete, fresh, separate-person, same-digest set of sign-offs in the log.
 
 The invariant is read from the log's entries alone, by a second reading of the rules that shares nothing with the gate.
+
+A step goes through the real actions, dozens of queries, and takes 30 to 40 ms of processor time on SQLite (measured:
+1,501 steps in 45 s, 1,001 in 42 s on a busy machine). So every run takes 3,500 steps (875 on PostgreSQL) and ``make soak``
+20,000. COUNTERSIGN_STEPS asks for more: two million take about a day.
 """
 
 from __future__ import annotations
 
-import json
+import copy
+import gc
+import math
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from governance import auditlog
-from governance.actions import emergency, people, promotion, signoff, submission, waivers
+from governance.actions import delegations, emergency, people, promotion, signoff, submission, waivers
 from governance.actors import API_TOKEN, SESSION, Actor
 from governance.dossier import collect
 from governance.exceptions import GovernanceError
-from governance.models import AuditLogEntry, Condition, Membership, ModelVersion, Release, SignOff, User
+from governance.models import Condition, Membership, ModelVersion, Release, Role, SignOff, User
 from governance.signer import sign_once
 from governance.signer_files import keys_folder
 from portal.expiry import withdraw_expired_releases
 from tests import cast
 from tests.governance.light import Light, make_light, propose_light
+from tests.governance.second_reading import SecondReading
 
 PEOPLE = ("developer", "validator", "approver", "compliance", "administrator", "both", "twin")
 ROLES = ("validator", "approver", "compliance", "developer")
+STEPS, STEPS_OF_SOAK, STEPS_OF_AN_EXAMPLE = 3_500, 20_000, 50
 DECISIONS = ("approve", "approve_conditions", "request_changes", "reject", "abstain")
-NEEDED = ("validator", "approver")
-VALID = timedelta(days=30)
 
 
 class Clock:
@@ -51,48 +59,77 @@ class Clock:
         return self.real() + self.ahead
 
 
-class Office(RuleBasedStateMachine):
-    """One project; every rule may be refused, and none may leave the invariant broken."""
+class World:
+    """What every example begins with, made once: people with roles, a version in review, a log with its first seal."""
 
-    root: User
-    clock: Clock
-
-    @initialize()
-    def open(self) -> None:
-        # Every example begins with an empty log, so its signer begins with an empty memory.
-        shutil.rmtree(keys_folder())
-        keys_folder().mkdir(mode=0o700)
-        self.clock.ahead = timedelta(0)
-        self.point = transaction.savepoint()
-        self.light: Light = make_light(self.root)
+    def __init__(self, root: User, kept: Path) -> None:
+        self.light: Light = make_light(root)
+        self.root, self.kept = root, kept
         self.team = dict(self.light.team)
-        root = cast.acting(self.root)
         for name in ("both", "twin"):
-            self.team[name] = cast.make_person(f"light-{name}", name.title(), by=self.root)
+            self.team[name] = cast.make_person(f"light-{name}", name.title(), by=root)
         for role in ("validator", "approver"):
-            people.grant_role(self.light.project, user=self.team["both"], role=role, actor=root)
+            people.grant_role(self.light.project, user=self.team["both"], role=role, actor=cast.acting(root))
         # A second login of the validator.
         User.objects.filter(pk=self.team["twin"].pk).update(person_key=self.team["validator"].person_key)
         self.team["twin"].refresh_from_db()
-        people.grant_role(self.light.project, user=self.team["twin"], role="approver", actor=root)
+        people.grant_role(self.light.project, user=self.team["twin"], role="approver", actor=cast.acting(root))
         self.versions = [self.light.version()]
         sign_once()
+        shutil.copytree(keys_folder(), kept)
+
+    def put_keys_back(self) -> None:
+        """The signer remembers what every example begins with, and nothing of the example before."""
+        shutil.rmtree(keys_folder())
+        shutil.copytree(self.kept, keys_folder())
+
+
+class Office(RuleBasedStateMachine):
+    """One project; every rule may be refused, and none may leave the invariant broken."""
+
+    world: World
+    clock: Clock
+    taken: ClassVar[Counter[str]] = Counter()
+    steps: ClassVar[int] = 0
+
+    @initialize()
+    def open(self) -> None:
+        self.point = transaction.savepoint()
+        self.world.put_keys_back()
+        self.clock.ahead = timedelta(0)
+        self.light, self.team, self.versions = copy.deepcopy((self.world.light, self.world.team, self.world.versions))
+        self.reading = SecondReading()
+        self.digests: dict[tuple[int, int], str] = {}
 
     def teardown(self) -> None:
         if hasattr(self, "point"):
-            transaction.savepoint_rollback(self.point)
+            try:
+                self.reading.read_all_again()
+            finally:
+                transaction.savepoint_rollback(self.point)
+            self.taken.update(self.reading.counts)
 
     def attempt(self, act: Callable[[], object]) -> None:
+        """As a door does: whatever is refused is over, and its refusal stays in the log."""
         try:
-            with transaction.atomic():
-                act()
+            act()
         except GovernanceError:
             pass
+
+    def root(self) -> Actor:
+        return cast.acting(self.world.root)
 
     def version(self, number: int) -> ModelVersion:
         return ModelVersion.objects.select_related("model__project").get(
             pk=self.versions[number % len(self.versions)].pk
         )
+
+    def digest(self, version: ModelVersion) -> str:
+        """What a person reads on the page; read again when an entry was added, as nothing changes without one."""
+        at = (version.pk, self.reading.catch_up())
+        if at not in self.digests:
+            self.digests[at] = collect(version).digest
+        return self.digests[at]
 
     def actor(self, who: str, door: str = SESSION) -> Actor:
         user = User.objects.get(pk=self.team[who].pk)
@@ -112,7 +149,7 @@ class Office(RuleBasedStateMachine):
     )
     def sign(self, number: int, who: str, role: str, decision: str, door: str, stale: bool) -> None:
         version = self.version(number)
-        digest = collect(self.version(number + 1) if stale else version).digest
+        digest = self.digest(self.version(number + 1) if stale else version)
         conditions: list[Any] = []
         if decision == "approve_conditions":
             due = self.clock.now() + timedelta(days=3)
@@ -133,12 +170,23 @@ class Office(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 3))
     def sign_rightly(self, number: int) -> None:
-        for role in NEEDED:
-            self.attempt(partial(self.light.sign, self.version(number), role))
+        for role in ("validator", "approver"):
+            version = self.version(number)
+            self.attempt(partial(self.light.sign, version, role, dossier_digest=self.digest(version)))
+
+    @rule(number=st.integers(0, 3), who=st.sampled_from(("approver", "both")))
+    def release_rightly(self, number: int, who: str) -> None:
+        """Everything that is needed, in order, for a version that may be new; others have done what they did before."""
+        if number >= len(self.versions):
+            self.register_version()
+        self.attempt(lambda: submission.submit_version(self.version(number), actor=self.actor("developer")))
+        self.sign_rightly(number)
+        self.promote(number, who, False)
+        sign_once()
 
     @rule(number=st.integers(0, 3), who=st.sampled_from(("approver", "both", "twin", "developer")), stale=st.booleans())
     def promote(self, number: int, who: str, stale: bool) -> None:
-        digest = collect(self.version(number + stale)).digest
+        digest = self.digest(self.version(number + stale))
         self.attempt(
             lambda: promotion.promote(
                 self.version(number),
@@ -171,7 +219,7 @@ class Office(RuleBasedStateMachine):
     @rule()
     def register_version(self) -> None:
         if len(self.versions) < 4:
-            self.versions.append(self.light.version())
+            self.attempt(lambda: self.versions.append(self.light.version()))
 
     @rule(number=st.integers(0, 3))
     def submit(self, number: int) -> None:
@@ -180,8 +228,23 @@ class Office(RuleBasedStateMachine):
     @rule(who=st.sampled_from(PEOPLE), role=st.sampled_from(ROLES))
     def grant_role(self, who: str, role: str) -> None:
         self.attempt(
-            lambda: people.grant_role(self.light.project, user=self.team[who], role=role, actor=cast.acting(self.root))
+            lambda: people.grant_role(
+                self.light.project, user=self.team[who], role=role, actor=cast.acting(self.world.root)
+            )
         )
+
+    @rule()
+    def fill_empty_seats(self) -> None:
+        """Whoever lost their role gets it back, and a second administrator confirms it."""
+        for role in Role.values:
+            held = Membership.objects.current().filter(project=self.light.project, role=role)
+            if not held.exists():
+                self.grant_role(role, role)
+                self.attempt(partial(self.confirm, role))
+
+    def confirm(self, role: str) -> None:
+        given = Membership.objects.current().get(project=self.light.project, role=role, user=self.team[role])
+        delegations.confirm_role(given, password=cast.PASSWORD, actor=self.actor("administrator"))
 
     @rule(which=st.integers(0, 20), for_cause=st.booleans())
     def end_role(self, which: int, for_cause: bool) -> None:
@@ -189,9 +252,7 @@ class Office(RuleBasedStateMachine):
         if not held:
             return
         membership = held[which % len(held)]
-        self.attempt(
-            lambda: people.end_role(membership, reason="R.", for_cause=for_cause, actor=cast.acting(self.root))
-        )
+        self.attempt(lambda: people.end_role(membership, reason="R.", for_cause=for_cause, actor=self.root()))
 
     @rule(
         number=st.integers(0, 3),
@@ -200,7 +261,7 @@ class Office(RuleBasedStateMachine):
     )
     def run_an_emergency(self, number: int, who: str, other: str) -> None:
         version = self.version(number)
-        digest = collect(version).digest
+        digest = self.digest(version)
 
         def act() -> None:
             asked = emergency.ask_for_emergency(
@@ -262,98 +323,49 @@ class Office(RuleBasedStateMachine):
 
     @invariant()
     def released_implies_complete_fresh_separate_signatures(self) -> None:
-        if not hasattr(self, "light"):
-            return
-        live = list(Release.objects.live())
-        assert len({(release.model_id, release.environment) for release in live}) == len(live)
-        entries = [
-            json.loads(bytes(body)) for body in AuditLogEntry.objects.order_by("index").values_list("body", flat=True)
-        ]
-        keys = dict(User.objects.values_list("pk", "person_key"))
-        for release in live:
-            made = entries[release.log_index]
-            if made["type"] == "version.promoted_in_emergency":
-                self.check_emergency(made, entries, keys)
-            else:
-                self.check_release(made, entries, keys)
-
-    def check_emergency(self, made: dict[str, Any], entries: list[Any], keys: dict[int, str]) -> None:
-        asked = next(
-            item
-            for item in entries
-            if item["type"] == "emergency.asked" and item["subject"]["id"] == made["data"]["request"]
-        )
-        assert keys[asked["actor"]["id"]] != keys[made["actor"]["id"]]
-        assert moment(made["data"]["expires_at"]) <= moment(made["at"]) + timedelta(hours=72)
-
-    def check_release(self, made: dict[str, Any], entries: list[Any], keys: dict[int, str]) -> None:
-        version = next(item["id"] for item in made["related"] if item["kind"] == "version")
-        before = entries[: made["index"]]
-        touched = contributors(before, version, keys)
-        last: dict[tuple[str, str], Any] = {}
-        overruled = {item["subject"]["id"] for item in before if item["type"] == "sign_off.overruled"}
-        for item in before:
-            if item["type"] == "sign_off.given" and names(item, version):
-                last[keys[item["data"]["signer"]], item["data"]["role"]] = item
-        standing = [item for item in last.values() if item["data"]["decision"] in ("reject", "request_changes")]
-        if made["type"] == "version.promoted":
-            assert all(item["subject"]["id"] in overruled for item in standing)
-        filled: dict[str, set[str]] = {role: set() for role in NEEDED}
-        for item in before:
-            data = item["data"]
-            if (
-                item["type"] != "sign_off.given"
-                or not names(item, version)
-                or data["dossier"] != made["data"]["dossier"]
-            ):
-                continue
-            person = keys[data["signer"]]
-            is_fresh = moment(item["at"]) + VALID >= moment(made["at"])
-            is_personal = item["actor"]["authentication"] == SESSION and person not in touched
-            if data["decision"].startswith("approve") and data["role"] in filled and is_fresh and is_personal:
-                filled[data["role"]].add(person)
-        assert any(one != other for one in filled["validator"] for other in filled["approver"]), (filled, touched)
-        assert keys[made["actor"]["id"]] not in touched
+        if hasattr(self, "reading"):
+            Office.steps += 1
+            self.reading.catch_up()
+            self.reading.check_live(list(Release.objects.live()))
 
 
-def moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def names(entry: dict[str, Any], version: int) -> bool:
-    return any((item["kind"], item["id"]) == ("version", version) for item in (entry["subject"], *entry["related"]))
-
-
-def contributors(entries: list[Any], version: int, keys: dict[int, str]) -> set[str]:
-    """Who uploaded to, submitted, waived for or described this version, by its entries."""
-    deeds = {"version.registered", "version.submitted", "evidence.submitted", "waiver.granted"}
-    return {keys[item["actor"]["id"]] for item in entries if item["type"] in deeds and names(item, version)}
-
-
-def run(root: User, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+def run(root: User, monkeypatch: pytest.MonkeyPatch, kept: Path, steps: int) -> None:
     clock = Clock()
     for module in ("auditlog", "dossier", "permits", "sealing", "actions.evidence", "actions.emergency"):
         monkeypatch.setattr(f"governance.{module}.database_now", clock.now, raising=False)
     monkeypatch.setattr("portal.expiry.database_now", clock.now)
-    Office.root, Office.clock = root, clock
+    Office.world, Office.clock, Office.steps, Office.taken = World(root, kept), clock, 0, Counter()
     limits = settings(
-        max_examples=max(1, steps // 50),
-        stateful_step_count=50,
+        # The first example is the simplest one and ends at once.
+        max_examples=math.ceil(steps / STEPS_OF_AN_EXAMPLE) + 1,
+        stateful_step_count=STEPS_OF_AN_EXAMPLE,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(Office, settings=limits)
+    # What the libraries have loaded need not be looked through again and again: an eighth of the time.
+    gc.freeze()
+    try:
+        run_state_machine_as_test(Office, settings=limits)
+    finally:
+        gc.unfreeze()
+    assert Office.steps >= steps
 
 
 @pytest.mark.django_db
-def test_released_implies_signed(organisation_administrator: User, keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(organisation_administrator, monkeypatch, int(os.environ.get("COUNTERSIGN_STEPS", "300")))
+def test_released_implies_signed(
+    organisation_administrator: User, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = STEPS if connection.vendor == "sqlite" else STEPS // 4
+    run(organisation_administrator, monkeypatch, tmp_path / "kept", int(os.environ.get("COUNTERSIGN_STEPS", steps)))
+    # It is no use to keep an invariant by releasing nothing.
+    assert Office.taken["version.promoted"], Office.taken
 
 
 @pytest.mark.soak
 @pytest.mark.django_db
 def test_released_implies_signed_for_long(
-    organisation_administrator: User, keys: Any, monkeypatch: pytest.MonkeyPatch
+    organisation_administrator: User, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(organisation_administrator, monkeypatch, int(os.environ.get("COUNTERSIGN_STEPS", "20000")))
+    steps = int(os.environ.get("COUNTERSIGN_STEPS", STEPS_OF_SOAK))
+    run(organisation_administrator, monkeypatch, tmp_path / "kept", steps)
