@@ -5,8 +5,8 @@
 The invariant is read from the log's entries alone, by a second reading of the rules that shares nothing with the gate.
 
 A step goes through the real actions, dozens of queries, and takes 30 to 40 ms of processor time on SQLite (measured:
-1,501 steps in 45 s, 1,001 in 42 s on a busy machine). So every run takes 3,500 steps (875 on PostgreSQL) and ``make soak``
-20,000. COUNTERSIGN_STEPS asks for more: two million take about a day.
+1,501 steps in 45 s, 1,001 in 42 s on a busy machine). So every run takes 3,500 steps (875 on PostgreSQL) and
+``make soak`` 20,000. COUNTERSIGN_STEPS asks for more: two million take about a day.
 """
 
 from __future__ import annotations
