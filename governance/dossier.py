@@ -148,9 +148,11 @@ def collect(version: ModelVersion) -> Dossier:
     signed = signing.read_sign_offs(version, digest=unsigned.digest, document=unsigned.document)
     unrecorded = records.find_unrecorded(version, evidence, evaluations, waivers)
     unrecorded += records.find_unrecorded_answers(answers)
-    unrecorded += records.find_hidden_evidence(version, evidence)
+    told = records.read_told(version)
+    unrecorded += records.find_hidden_evidence(told, evidence)
     unrecorded += records.find_hidden_recalls(_tell_recalls(datasets, derivations))
-    unrecorded += records.find_unrecorded_rules(version)
+    unrecorded += records.find_unrecorded_requirements(told, unsigned.requirements)
+    unrecorded += records.find_unrecorded_rules(version, told)
     unrecorded += records.find_lost_sign_offs(version, (item.log_index for item in signed if item.is_recorded))
     # replace() would drop the cached document and compute it again; the digest covers neither of these.
     object.__setattr__(unsigned, "sign_offs", signed)

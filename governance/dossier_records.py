@@ -12,7 +12,7 @@ from typing import Any
 
 from governance.answer_digest import digest_answer
 from governance.canonical import CanonicalError, canonical_digest, sha256_hex
-from governance.dossier_items import AnswerItem, EvaluationItem, EvidenceItem, WaiverItem
+from governance.dossier_items import AnswerItem, EvaluationItem, EvidenceItem, RequirementItem, WaiverItem
 from governance.log_entries import COLUMNS, BrokenEntry, EntryRow, read_body
 from governance.models import (
     Answer,
@@ -26,6 +26,14 @@ from governance.models import (
 )
 
 LONGEST_TRANSACTION = timedelta(minutes=10)
+REQUIRING = ("requirements.generated", "requirement.written", "requirement.withdrawn")
+TOLD_BY = {
+    "version": ("version.registered", "version.submitted", "evidence.submitted"),
+    "model": ("model.tiered", *REQUIRING),
+    "project": ("project.solo_mode_switched",),
+}
+"""Which entries about a version, its model and its project tell how a dossier must stand."""
+Told = Mapping[str, list[dict[str, Any]]]
 GRANTED, CONFIRMED, ENDED = "membership.granted", "membership.confirmed", "membership.ended"
 
 
@@ -86,7 +94,7 @@ def find_unrecorded_answers(answers: Iterable[AnswerItem]) -> tuple[str, ...]:
 
 def _is_answered(body: dict[str, Any] | None, item: AnswerItem) -> bool:
     return (
-        records(body, "answer.recorded", "answer", item.id)
+        records(body, "dossier.answered", "answer", item.id)
         and body is not None
         and body["data"].get("digest") == item.digest == digest_answer(item.fact, item.value, item.artefact)
     )
@@ -150,10 +158,22 @@ def find_lost_sign_offs(version: ModelVersion, indexes: Iterable[int | None]) ->
     return tuple(f"sign-off: entry {index} of the log" for index in sorted(lost))
 
 
-def find_hidden_evidence(version: ModelVersion, evidence: Iterable[EvidenceItem]) -> tuple[str, ...]:
+def read_told(version: ModelVersion) -> dict[str, list[dict[str, Any]]]:
+    """Type -> what the log tells of the version's parts and rules in entries of it, oldest first."""
+    things = {"version": version.pk, "model": version.model_id, "project": version.model.project_id}
+    parts = [
+        AuditLogEntry.objects.about(kind, things[kind]).filter(type__in=types).order_by().values_list("pk", flat=True)
+        for kind, types in TOLD_BY.items()
+    ]
+    told: dict[str, list[dict[str, Any]]] = {}
+    for body in read_bodies(parts[0].union(*parts[1:])).values():
+        told.setdefault(body["type"], []).append(body)
+    return told
+
+
+def find_hidden_evidence(told: Told, evidence: Iterable[EvidenceItem]) -> tuple[str, ...]:
     """Evidence that the log says stands and that is not read: deleted, or marked as superseded by hand."""
-    entries = AuditLogEntry.objects.about("version", version.pk).filter(type="evidence.submitted")
-    bodies = read_bodies(entries.values_list("pk", flat=True)).values()
+    bodies = told.get("evidence.submitted", [])
     superseded = {body["data"].get("supersedes") for body in bodies}
     standing = {body["subject"]["id"]: body["index"] for body in bodies if body["subject"]["id"] not in superseded}
     read = {item.id for item in evidence}
@@ -169,25 +189,42 @@ def find_hidden_recalls(data: Mapping[int, str]) -> tuple[str, ...]:
     return tuple(f"recall: {body['subject']['label']}" for body in bodies if not data.get(body["subject"]["id"], "-"))
 
 
-def find_unrecorded_rules(version: ModelVersion) -> tuple[str, ...]:
+def find_unrecorded_requirements(told: Told, requirements: Iterable[RequirementItem]) -> tuple[str, ...]:
+    """Keys of requirements that bind otherwise than they were written last, or no more though nobody withdrew them."""
+    bodies = [body for type in REQUIRING for body in told.get(type, ())]
+    recorded: dict[str, str] = {}
+    for body in sorted(bodies, key=lambda body: int(body["index"])):
+        data, key = body["data"], body["subject"]["label"].partition(" ")[0]
+        if body["type"] == "requirements.generated":
+            recorded |= dict(zip(data["keys"], data["digests"], strict=True))
+        else:
+            recorded[key] = data.get("digest", "")  # withdrawn: none
+    binding = {item.key: _digest_requirement(item) for item in requirements}
+    keys = sorted({key for key, digest in recorded.items() if digest} | set(binding))
+    return tuple(f"requirement: {key}" for key in keys if recorded.get(key) != binding.get(key))
+
+
+def _digest_requirement(item: RequirementItem) -> str:
+    criteria = [
+        [one.metric, one.population, one.comparator, one.threshold, one.dataset_role, one.severity]
+        for one in item.criteria
+    ]
+    return canonical_digest([item.title, item.statement, item.source, criteria])
+
+
+def find_unrecorded_rules(version: ModelVersion, told: Told) -> tuple[str, ...]:
     """Names of what chooses the rules and the file that is meant, and stands otherwise than the log says."""
     model, project = version.model, version.model.project
-    about = {
-        "version.registered": ("version", version.pk),
-        "version.submitted": ("version", version.pk),
-        "model.tiered": ("model", model.pk),
-        "project.solo_mode_switched": ("project", project.pk),
-    }
-    indexes = {type: _last_entry(type, *thing) for type, thing in about.items()}
-    bodies = read_bodies(indexes.values())
-    last = {type: bodies[index] for type, index in indexes.items() if index in bodies}
-    data = {type: last[type]["data"] if type in last else {} for type in about}
+    last = {type: bodies[-1] for type, bodies in told.items()}
+    data = {type: body["data"] for type, body in last.items()}
+    tier = data.get("model.tiered", {}).get("risk_tier", RiskTier.HIGH)
+    solo = data.get("project.solo_mode_switched", {}).get("on", False)
     artifacts = [[item.name, item.digest] for item in version.artifacts.all()]
     holds = {
-        "artifacts": sorted(data["version.registered"].get("artifacts", ())) == sorted(artifacts),
+        "artifacts": sorted(data.get("version.registered", {}).get("artifacts", ())) == sorted(artifacts),
         "time of submission": _is_near(version.submitted_at, last.get("version.submitted")),
-        "risk tier": data["model.tiered"].get("risk_tier", RiskTier.HIGH) == model.risk_tier,
-        "solo mode": data["project.solo_mode_switched"].get("on", False) == (project.solo_since is not None),
+        "risk tier": tier == model.risk_tier,
+        "solo mode": solo == (project.solo_since is not None),
     }
     return tuple(name for name, is_so in holds.items() if not is_so)
 
@@ -216,11 +253,6 @@ def _is_held(row: Membership, told: dict[str, dict[str, Any]]) -> bool:
         and _is_near(row.confirmed_at, told.get(CONFIRMED))
         and _is_near(row.ended_at, told.get(ENDED))
     )
-
-
-def _last_entry(type: str, kind: str, pk: int) -> int | None:
-    """The newest entry of this type about a thing."""
-    return max(AuditLogEntry.objects.about(kind, pk).filter(type=type).values_list("pk", flat=True), default=None)
 
 
 def _is_near(moment: datetime | None, body: dict[str, Any] | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from governance.dossier_changes import changed_items
 from governance.dossier_items import ConditionItem, SignOffItem
-from governance.dossier_records import read_bodies, records
+from governance.dossier_records import find_recorded_roles, read_bodies, records
 from governance.exceptions import NotPermitted
 from governance.models import (
     AuditLogEntry,
@@ -80,8 +80,10 @@ def _objection_of_the_log(row: SignOff, body: dict[str, Any] | None) -> str:
         return _("no entry of the log records it")
     data = body["data"]
     said = (data.get("dossier"), data.get("role"), data.get("decision"), data.get("signer"), body["actor"]["id"])
-    lent = data.get("delegation", {}).get("id")
-    if (*said, lent) != (row.dossier_id, row.role, row.decision, row.signer_id, row.signer_id, row.delegation_id):
+    lent = data.get("delegation", {})
+    giver = row.delegation.from_user_id if row.delegation else None
+    of_row = (row.dossier_id, row.role, row.decision, row.signer_id, row.signer_id, row.delegation_id, giver)
+    if (*said, lent.get("id"), lent.get("from")) != of_row:
         return _("the log recorded another vote")
     set_then = [
         (item["id"], item["text"], item["owner"], datetime.fromisoformat(item["due_at"]))
@@ -111,10 +113,11 @@ class _Roles:
     def __init__(self, version: ModelVersion, rows: Iterable[SignOff]) -> None:
         self.submitted_at = version.submitted_at
         people = {row.signer_id for row in rows} | {row.delegation.from_user_id for row in rows if row.delegation}
-        held = Membership.objects.filter(project=version.model.project_id, user__in=people)
+        held = list(Membership.objects.filter(project=version.model.project_id, user__in=people).order_by("pk"))
         self.memberships: dict[tuple[int, str], list[Membership]] = {}
+        self.recorded = find_recorded_roles(held)
         self.dismissed = {membership.user_id for membership in held if membership.ended_for_cause}
-        for membership in held.order_by("pk"):
+        for membership in held:
             self.memberships.setdefault((membership.user_id, membership.role), []).append(membership)
 
     def objection_to(self, row: SignOff) -> str:
@@ -128,6 +131,9 @@ class _Roles:
         ]
         if not then:
             return _("the role was not held when this was signed")
+        then = [item for item in then if item.pk in self.recorded]
+        if not then:
+            return _("the log does not record this role as it stands")
         if any(item.ended_for_cause for item in held):
             return _("the role was taken away for cause")
         if row.delegation and row.signer_id in self.dismissed:
@@ -144,6 +150,15 @@ def is_established(membership: Membership, submitted_at: Any, at: Any) -> bool:
     return membership.confirmed_at is not None and membership.confirmed_at <= at
 
 
+def check_recorded(held: Sequence[Membership]) -> None:
+    """Raise ``NotPermitted`` for roles that stand in their table and not, or not so, in the log."""
+    if held and not find_recorded_roles(held) >= {item.pk for item in held}:
+        raise NotPermitted(
+            "The log does not record this role as it stands. An operator must run: manage.py verify_log",
+            code="role_not_recorded",
+        )
+
+
 def find_deciding_role(version: ModelVersion, user: User, roles: Iterable[str], at: Any) -> Membership | None:
     """A role of these in which a person may decide about the version now, locked so that it cannot end meanwhile.
 
@@ -152,6 +167,7 @@ def find_deciding_role(version: ModelVersion, user: User, roles: Iterable[str], 
     """
     current = Membership.objects.current().select_for_update(of=("self",))
     held = list(current.filter(project=version.model.project_id, user=user, role__in=tuple(roles)).order_by("pk"))
+    check_recorded(held)
     established = [item for item in held if is_established(item, version.submitted_at, at)]
     if held and not established:
         raise NotPermitted(

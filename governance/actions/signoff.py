@@ -13,7 +13,7 @@ from governance.actors import Actor
 from governance.amendment import about_model, about_version, move
 from governance.auditlog import Subject
 from governance.dossier import Dossier, collect, keep
-from governance.dossier_signing import find_deciding_role, is_established
+from governance.dossier_signing import check_recorded, find_deciding_role, is_established
 from governance.exceptions import (
     Duplicate,
     GateClosed,
@@ -134,6 +134,7 @@ def _find_role(
     if membership is None:
         spoken = "You are" if holder == actor.user else f"{holder} is"
         raise NotPermitted(f"{spoken} not {role} in {project.name}.")
+    check_recorded([membership])
     if not is_established(membership, version.submitted_at, now):
         raise NotPermitted(
             "This role was granted after the version was submitted. A second administrator has to confirm it first.",
