@@ -147,7 +147,7 @@ def test_frontier_stores_exactly_the_complete_interior_nodes():
 
 
 @pytest.mark.parametrize(
-    ("size", "data"), [(0, b"x"), (1, b""), (1, b"x" * 31), (3, b"x" * 32), (2, b"x" * 64), (-1, b"")]
+    ("size", "data"), [(0, b"x"), (1, b""), (1, b"x" * 31), (3, b"x" * 32), (2, b"x" * 64), (-1, b""), (-1, b"x" * 32)]
 )
 def test_frontier_refuses_bytes_of_another_size(size, data):
     with pytest.raises(MerkleError):
@@ -194,6 +194,30 @@ def test_consistency_proof_refuses_sizes_that_prove_nothing(old, new):
         consistency_proof(old, new, TREE.node_at)
     with pytest.raises(ProofError):
         verify_consistency(old, new, [], EMPTY_ROOT, EMPTY_ROOT)
+
+
+def test_a_leaf_beyond_the_tree_is_refused_whatever_is_offered_as_its_proof():
+    for size in range(1, 9):
+        for length in range(5):
+            sibling = leaf_hash(b"sibling")
+            offered = TREE.nodes[0, 0]
+            for level in range(length):
+                offered = node_hash(sibling, offered) if size >> level & 1 else node_hash(offered, sibling)
+            with pytest.raises(ProofError, match=f"no leaf {size} in a tree of {size}"):
+                verify_inclusion(TREE.nodes[0, 0], size, size, [sibling] * length, offered)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("wrong", [b"", b"x" * 31, b"x" * 33])
+def test_one_hash_of_another_length_makes_no_proof(place, wrong):
+    proof = inclusion_proof(7, 3, TREE.node_at)
+    proof[place] = wrong
+    with pytest.raises(ProofError, match="32 bytes"):
+        verify_inclusion(TREE.nodes[0, 3], 3, 7, proof, TREE.roots[7])
+    older = consistency_proof(3, 7, TREE.node_at)
+    older[place] = wrong
+    with pytest.raises(ProofError, match="32 bytes"):
+        verify_consistency(3, 7, older, TREE.roots[3], TREE.roots[7])
 
 
 def test_errors_tell_a_wrong_shape_from_a_wrong_root():
