@@ -43,6 +43,9 @@ from tests.governance.light import Light, make_light, propose_light
 from tests.governance.second_reading import SecondReading
 
 PEOPLE = ("developer", "validator", "approver", "compliance", "administrator", "both", "twin")
+# Only these may bring evidence, and who brings some must not sign: a wider choice would mostly be refused.
+EXAMINERS = ("developer", "both", "validator", "compliance")
+REFUSING = (("compliance", "compliance"), ("validator", "validator"), ("both", "approver"))
 ROLES = ("validator", "approver", "compliance", "developer")
 STEPS, STEPS_OF_SOAK, STEPS_OF_AN_EXAMPLE = 3_500, 20_000, 50
 DECISIONS = ("approve", "approve_conditions", "request_changes", "reject", "abstain")
@@ -174,6 +177,12 @@ class Office(RuleBasedStateMachine):
             version = self.version(number)
             self.attempt(partial(self.light.sign, version, role, dossier_digest=self.digest(version)))
 
+    @rule(
+        number=st.integers(0, 3), who=st.sampled_from(REFUSING), decision=st.sampled_from(("reject", "request_changes"))
+    )
+    def refuse(self, number: int, who: tuple[str, str], decision: str) -> None:
+        self.sign(number, who[0], who[1], decision, SESSION, False)
+
     @rule(number=st.integers(0, 3), who=st.sampled_from(("approver", "both")))
     def release_rightly(self, number: int, who: str) -> None:
         """Everything that is needed, in order, for a version that may be new; others have done what they did before."""
@@ -203,7 +212,7 @@ class Office(RuleBasedStateMachine):
         if live is not None:
             self.attempt(lambda: promotion.roll_back(live, reason="R.", password=cast.PASSWORD, actor=self.actor(who)))
 
-    @rule(number=st.integers(0, 3), who=st.sampled_from(PEOPLE), p95=st.sampled_from([100.0, 100.0, 300.0]))
+    @rule(number=st.integers(0, 3), who=st.sampled_from(EXAMINERS), p95=st.sampled_from([100.0, 100.0, 300.0]))
     def submit_evidence(self, number: int, who: str, p95: float) -> None:
         values = {"requests": 9, "p50_ms": 1.0, "p95_ms": p95, "p99_ms": 400.0, "error_rate": 0.0}
         self.attempt(
