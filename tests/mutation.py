@@ -19,6 +19,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, SimpleNamespace
 from typing import Any
@@ -81,7 +82,7 @@ class Planter:
         items = session.items
         for item in items:
             started = time.process_time()
-            sys.setprofile(lambda frame, event, _given, item=item: self.note(frame, event, item))
+            sys.setprofile(partial(self.note, item))
             try:
                 self.run(session, item)
             finally:
@@ -89,14 +90,16 @@ class Planter:
             self.cost[item.nodeid] = time.process_time() - started
         if self.reports:
             raise pytest.UsageError("Without a fault these fail: " + ", ".join(self.reports))
-        self.functions = self.find_functions()
+        self.functions, self.caches = self.find_functions(), find_caches()
         self.part_from_database()
+        # Children then share the memory instead of going through it.
+        gc.freeze()
         for mutant in make_mutants(self.source):
             if self.lines is None or mutant.line in self.lines:
                 self.judge(session, mutant)
         return True
 
-    def note(self, frame: FrameType, event: str, item: pytest.Item) -> None:
+    def note(self, item: pytest.Item, frame: FrameType, event: str, _given: Any) -> None:
         code = frame.f_code
         if event == "call" and code.co_filename == str(self.module):
             self.callers[code.co_qualname.partition(".<locals>")[0]].add(item.nodeid)
@@ -168,9 +171,14 @@ class Planter:
     def plant(self, mutant: Mutant) -> None:
         tree = mutant.build(self.source)
         code = compile(tree, str(self.module), "exec")
-        forget_what_is_cached()
+        for cache in self.caches:
+            cache.cache_clear()
         if not mutant.owner:
-            plant_constant(self.module, code, find_constant(tree, mutant.line))
+            scope = plant_constant(self.module, code, find_constant(tree, mutant.line))
+            for name, functions in self.functions.items():
+                for function in functions if isinstance(scope.get(name), FunctionType) else ():
+                    function.__defaults__ = scope[name].__defaults__
+                    function.__kwdefaults__ = scope[name].__kwdefaults__
             return
         faulty = {inner.co_qualname: inner for inner in codes_of(code)}
         for name, functions in self.functions.items():
@@ -179,21 +187,26 @@ class Planter:
                     function.__code__ = faulty[name]
 
 
-def forget_what_is_cached() -> None:
-    for thing in gc.get_objects():
-        if hasattr(type(thing), "cache_clear") and str(getattr(thing, "__module__", "")).startswith("governance"):
-            thing.cache_clear()
+def find_caches() -> list[Any]:
+    """What remembers results that a fault would change."""
+    cached = [thing for thing in gc.get_objects() if hasattr(type(thing), "cache_clear")]
+    return [thing for thing in cached if str(getattr(thing, "__module__", "")).startswith("governance")]
 
 
-def plant_constant(module: Path, code: CodeType, name: str) -> None:
-    """Compute the module's constants anew, and put those that differ wherever the old ones were imported."""
+def plant_constant(module: Path, code: CodeType, name: str) -> dict[str, Any]:
+    """Compute the module's constants anew, and put the faulty one wherever the old one was imported; return all."""
     loaded = [item for item in list(sys.modules.values()) if getattr(item, "__file__", None) == str(module)]
-    scope = {"__name__": loaded[0].__name__, "__file__": str(module), "__package__": loaded[0].__package__}
+    scope: dict[str, Any] = {
+        "__name__": loaded[0].__name__,
+        "__file__": str(module),
+        "__package__": loaded[0].__package__,
+    }
     exec(code, scope)  # noqa: S102 - our own source with one fault
     old = getattr(loaded[0], name)
     for holder in list(sys.modules.values()):
         if holder in loaded or getattr(holder, name, None) is old and holder.__name__.startswith("governance"):
             setattr(holder, name, scope[name])
+    return scope
 
 
 def find_constant(tree: ast.Module, line: int) -> str:
