@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from governance.dossier_items import Measure
-from governance.evaluation_words import say_left_out
 from governance.facts.reading import Measured, Reading
 from governance.frameworks.recorded import Recorded
 from governance.leading_metrics import leading_metrics
@@ -82,9 +81,12 @@ def _tell_losses(one: Measured) -> dict[str, Any]:
     """Condition -> how many rows were tried under it, and what was lost of each metric overall."""
     robustness = one.result["robustness"]
     told: dict[str, Any] = {item["condition"]: {"rows": item["rows"]} for item in robustness["conditions"]}
+    names = {f"{name}_{kind}" for name in leading_metrics(one.result) for kind in ("loss", "change")}
+    column = one.result["data"]["columns"]["condition"]
     for measure in one.item.measures:
-        if measure.metric.startswith("loss") and measure.value is not None:
-            told[f"{measure.metric} of {measure.population}"] = say_measure(measure)
+        name, _equals, condition = measure.population.partition("=")
+        if measure.metric in names and name == column and condition in told and measure.value is not None:
+            told[condition][measure.metric] = say_measure(measure)
     return told
 
 
@@ -105,11 +107,10 @@ def _read_reviews(reading: Reading) -> Iterator[Recorded]:
 
 def _tell_limits(reading: Reading) -> Iterator[str]:
     """What the laboratory itself says its numbers do not show."""
-    seen = set()
+    seen: set[str] = set()
     for kind in EvaluationKind:
         for one in reading.measured(kind):
-            notes = [note["text"] for note in one.result.get("notes", ())]
-            for text in (*map(say_left_out, one.item.left_out), *notes):
-                if text not in seen:
-                    seen.add(text)
-                    yield f"{one.title}: {text}"
+            for note in one.result.get("notes", ()):
+                if note["text"] not in seen:
+                    seen.add(note["text"])
+                    yield f"{one.title}: {note['text']}"
