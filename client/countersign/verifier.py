@@ -205,7 +205,9 @@ def read_trust(document: Any) -> Trust:
 def _read_trusted_key(item: Any) -> TrustedKey:
     what = "a key in the trust file"
     key = _parse_vkey(_field(item, "vkey", str, what))
-    last = item.get("to_size")
+    if "to_size" not in item:  # left out would mean for ever: what retires a key must not be lost to a slip
+        _refuse(f"{what} does not say until which size of the log it signs, or null")
+    last = item["to_size"]
     if last is not None:
         last = _field(item, "to_size", int, what)
     first = _field(item, "from_size", int, what)
@@ -927,7 +929,10 @@ class _Archive:
             if mine.origin != sealed.origin:
                 _refuse(f"the checkpoint you kept is of {mine.origin!r}, the export of {sealed.origin!r}")
             if mine.size > sealed.size:
-                what = f"the log was cut to {sealed.size} entries: you kept a checkpoint of {mine.size}"
+                what = (
+                    f"the log was cut to {sealed.size} entries, or this is an older export:"
+                    f" you kept a checkpoint of {mine.size}"
+                )
                 raise Tampered(what, sealed.size)
 
 

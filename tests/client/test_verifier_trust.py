@@ -124,6 +124,14 @@ def test_malformed_trust_file_is_not_verifiable(path, value):
         verifier.read_trust(document)
 
 
+def test_key_that_does_not_say_when_it_ends_is_not_verifiable():
+    """Left out would read as never: a retired key must not come back by a misspelt name."""
+    document = make_trust(to_size=SIZE)
+    document["keys"][0]["to_siz"] = document["keys"][0].pop("to_size")
+    with pytest.raises(verifier.NotVerifiable, match="until which size"):
+        verifier.read_trust(document)
+
+
 def test_checkpoint_with_both_keys_of_a_rotation_counts_under_either():
     note = add_signature(BUNDLE["receipt"]["checkpoint"], NEXT_KEY)
     bundle = changed(BUNDLE, "receipt.checkpoint", note)
