@@ -26,7 +26,7 @@ from governance.policy import (
     parse_policy,
     policy_for,
 )
-from governance.policy_text import LONGEST_TEXT, PolicyFault
+from governance.policy_text import LONGEST_TEXT, PolicyFault, read_policy_text
 
 OVERRULE = "Line 21, “overrule”: “auditor” is none of validator, compliance, approver, administrator."
 HIGH = (BUILT_IN / "high.yaml").read_text(encoding="utf-8")
@@ -296,6 +296,7 @@ def test_rules_that_say_nothing_are_closed():
         (f"{BARE}\n1: x", 6),
         (f"{BARE}\norder: [", 6),
         (f"{BARE}\n# \x07", 6),
+        (f"\n{BARE}\n# \x07", 7),
         (BARE.replace("policy: Bare", "policy: 2026"), 1),
         (BARE.replace("environment: staging", "environment: [staging]"), 4),
         (BARE.replace("environment: staging", "environment: true"), 4),
@@ -331,3 +332,19 @@ def test_hidden_marks_are_found_at_their_line_and_nothing_else_is():
 def test_panel_of_one_is_a_panel():
     steps = parse_policy(BARE.replace("{role: validator}", "{role: validator, of: 1}")).sign_offs
     assert steps[0] == SignOffStep("validator", 1, of=1)
+
+
+def test_a_wrong_word_is_quoted_up_to_sixty_characters_and_a_list_not_at_all():
+    assert f"“{'x' * 60}” is none of" in fault_of(f"{BARE}\norder: {'x' * 70}").message
+    assert "“…” is none of" in fault_of(f"{BARE}\norder: [parallel]").message
+
+
+def test_broken_yaml_is_named_where_it_breaks_and_not_where_it_began():
+    fault = fault_of(f"{BARE}\nlineage: [test,\n  training\norder: parallel\n")
+    assert fault.line == 8
+    assert "expected" in fault.message
+    assert "while parsing" not in fault.message
+
+
+def test_the_whole_of_a_text_has_no_key():
+    assert read_policy_text("- a").key == ""
