@@ -137,7 +137,8 @@ def retire_version(version: ModelVersion, *, reason: str, actor: Actor) -> Model
     moved = move(version, "retire")
     reason = clean_text(reason, "reason", required=True, limit=2_000)
     ended = Release.objects.select_for_update().filter(version=version, ended_at=None)
-    names, now, left = [release.environment for release in ended], auditlog.database_now(), {}
+    names, now = [release.environment for release in ended], auditlog.database_now()
+    left: dict[str, int] = {}
     for release in ended:
         left |= releasing.follow_up_emergency(release, now)
     ended.update(ended_at=now, end_reason=reason[:300])

@@ -156,8 +156,8 @@ def test_b10_recall_taken_back_by_hand_is_missed(light: Light) -> None:
     developer, version = cast.acting(light.team["developer"]), light.version()
     made = lineage.register_dataset(light.project, name="Parts", personal_data="none", actor=developer)
     raw, derived = (
-        lineage.register_dataset_version(made, digest="sha256:" + digit * 64, row_count=9, actor=developer, **more)
-        for digit, more in (("1", {}), ("2", {}))
+        lineage.register_dataset_version(made, digest="sha256:" + digit * 64, row_count=9, actor=developer)
+        for digit in "12"
     )
     lineage.declare_dataset_use(version, dataset_version=derived, role="training", actor=developer)
     for data in (raw, derived):
