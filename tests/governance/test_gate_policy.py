@@ -10,7 +10,7 @@ from audits.bias.robustness import OTHER_CONDITIONS
 from governance.dossier_items import LeftOutItem
 from governance.findings import FindingStatus
 from governance.gate import judge
-from governance.gate_policy import COUNTED_ELSEWHERE
+from governance.gate_policy import COUNTED_ELSEWHERE, limit_by_policy
 from governance.policy import CriterionNeed, policy_for
 from tests.governance.test_gate import make_criterion, make_dossier, make_evaluation, make_measure, make_requirement
 
@@ -97,3 +97,20 @@ def test_rows_left_out_settle_nothing_where_the_policy_refuses_them(left_out, st
 
 def test_rows_of_other_conditions_are_called_as_the_laboratory_calls_them():
     assert COUNTED_ELSEWHERE == OTHER_CONDITIONS
+
+
+def test_criteria_that_meet_a_demand_are_named():
+    policy = dataclasses.replace(HIGH, criteria=(CriterionNeed("accuracy", "must"),))
+    rows = (make_criterion(key="R-1.1"), make_criterion(key="R-1.2"))
+    found = find(make_dossier(policy=policy, requirements=(make_requirement(*rows),)), "criteria:accuracy:must")
+    assert found.detail == "R-1.1, R-1.2"
+
+
+def test_a_measure_that_settles_nothing_already_keeps_its_own_reason():
+    measure = make_measure(0.9, population="sex=female", reason="too few rows")
+    audit = make_evaluation("bias_audit", [measure], minimum_group_size=5)
+    assert limit_by_policy(measure, audit, HIGH).reason == "too few rows"
+    unexplained = dataclasses.replace(measure, reason=None)
+    assert limit_by_policy(unexplained, audit, HIGH).reason == (
+        "groups of 5 rows were judged; the policy asks for at least 20"
+    )
