@@ -41,6 +41,7 @@ GUARDS = (
     Guard("governance_waiver", ("log_index",)),
     Guard("governance_riskassessment", ("log_index",)),
     Guard("governance_release", ("log_index", "envelope", "ended_at", "end_reason:ended_at")),
+    Guard("governance_reportsignature", ("log_index", "signature")),
     Guard("governance_user", updates=True),
     Guard("governance_secondfactor", updates=True),
     Guard("governance_remark", ("log_index", "resolved_by_id", "resolved_at", "resolution:resolved_at")),

@@ -18,7 +18,7 @@ from governance.append_only import GUARDS
 
 # Only the signer adds to these, and it alone seals releases.
 SEALS = ("governance_checkpoint", "governance_cosignature", "governance_timestamp", "governance_revocationlist")
-SEALED = {"governance_release": "envelope"}
+SEALED = {"governance_release": "envelope", "governance_reportsignature": "signature"}
 # What only a migration changes.
 OWNERS_OWN = ("django_migrations", "django_content_type", "auth_permission")
 

@@ -1,4 +1,4 @@
-"""The signer: a process of its own that seals the log with signed checkpoints, and promotions with envelopes.
+"""The signer: a process of its own that seals the log with signed checkpoints, promotions with envelopes, and reports.
 
 It holds the log's keys and remembers, outside the database, what it signed last. Before it signs it hashes every new
 entry again from its exact text and grows its own tree, which starts from what it remembers and not from anything the
@@ -25,6 +25,7 @@ from governance.log_entries import COLUMNS, BrokenEntry, EntryRow, iterate_batch
 from governance.merkle import Frontier
 from governance.models import AuditLogEntry, Checkpoint, LogHead, Release
 from governance.notes import NoteError, VerifierKey, add_signature, sign_checkpoint
+from governance.report_sealing import ReportSealer
 from governance.revocations import Revoker
 from governance.signer_files import (
     Memory,
@@ -64,6 +65,7 @@ class Signer:
         self.memory = memory
         self.patrolled = 0
         self.revoker = Revoker()
+        self.reports = ReportSealer()
 
     @classmethod
     def start(cls) -> Signer:
@@ -76,6 +78,7 @@ class Signer:
         signer.memory.keys = signer.memory.keys or (TrustedKey(ring.first),)
         ring.check(signer.memory.keys)
         publish(signer.trust())
+        signer.reports.prepare()
         if not signer.memory.has_its_leaves():
             signer._rebuild_leaves()
         return signer
@@ -101,6 +104,7 @@ class Signer:
         self.patrol(self.memory.size if thorough else PATROL)
         made = self.seal() if self.is_due() else None
         self.seal_releases()
+        self.reports.seal(self.memory.size, self._read_signed)
         if self.memory.size:
             self.revoker.renew(self.trust().origin, self.memory.size, self.ring.signing(self.memory.keys))
         return made
@@ -220,17 +224,21 @@ class Signer:
     def _check_promotion(self, release: Release) -> None:
         """The promotion's entry, as it was signed, must carry this release and the digest of this statement."""
         index = release.log_index
-        if index is None:
-            raise BrokenEntry(None, f"release {release.pk} has no entry")
-        rows = AuditLogEntry.objects.filter(pk=index).values_list(*COLUMNS)
-        row = next(map(EntryRow._make, rows), None)
-        if row is None or [bytes(row.leaf)] != signed_leaves(index, index + 1):
-            raise BrokenEntry(index, "it is gone, or another one than the entry that was signed")
-        body = read_body(row)
+        body = self._read_signed(index, f"release {release.pk}")
         said = (body["subject"]["kind"], body["subject"]["id"], body["data"].get("statement"))
         promised = ("release", release.pk, statement_digest(release.statement))
         if body["type"] not in PROMOTIONS or said != promised:
             raise BrokenEntry(index, f"release {release.pk} carries another statement than its promotion recorded")
+
+    def _read_signed(self, index: int | None, whose: str) -> dict[str, Any]:
+        """The body of an entry that must be the one that was signed."""
+        if index is None:
+            raise BrokenEntry(None, f"{whose} has no entry")
+        rows = AuditLogEntry.objects.filter(pk=index).values_list(*COLUMNS)
+        row = next(map(EntryRow._make, rows), None)
+        if row is None or [bytes(row.leaf)] != signed_leaves(index, index + 1):
+            raise BrokenEntry(index, "it is gone, or another one than the entry that was signed")
+        return read_body(row)
 
     def _rebuild_leaves(self) -> None:
         """Write the kept leaves anew from the entries, if these still give the root that was signed."""

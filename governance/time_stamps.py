@@ -54,20 +54,27 @@ class Authority:
 
     def stamp(self, checkpoint: Checkpoint) -> TimeStamp:
         """Ask for a stamp and store it. Raises ``NoAnswer`` and ``StampRefused``."""
-        from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
-
-        text = split_note(checkpoint.note)[0].encode()
-        request = TimestampRequestBuilder().data(text).hash_algorithm(HashAlgorithm.SHA256).build()
-        answer = post(self.url, request.as_bytes(), QUERY_TYPE)
-        if answer.status != 200 or answer.content_type != REPLY_TYPE:
-            raise StampRefused(f"it answers with status {answer.status} and {answer.content_type}")
-        stamp = _read_reply(answer.body)
-        info = stamp.tst_info
-        if info.message_imprint.message != sha256(text).digest() or info.nonce != request.nonce:
-            raise StampRefused("its stamp is over something else")
+        body = ask_authority(self.url, split_note(checkpoint.note)[0].encode())
         return TimeStamp.objects.create(
-            checkpoint=checkpoint, authority=self.url, response=answer.body, stamped_at=info.gen_time
+            checkpoint=checkpoint,
+            authority=self.url,
+            response=body,
+            stamped_at=_read_reply(body).tst_info.gen_time,
         )
+
+
+def ask_authority(url: str, content: bytes) -> bytes:
+    """The authority's answer with a stamp over exactly this content. Raises ``NoAnswer`` and ``StampRefused``."""
+    from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
+
+    request = TimestampRequestBuilder().data(content).hash_algorithm(HashAlgorithm.SHA256).build()
+    answer = post(url, request.as_bytes(), QUERY_TYPE)
+    if answer.status != 200 or answer.content_type != REPLY_TYPE:
+        raise StampRefused(f"it answers with status {answer.status} and {answer.content_type}")
+    info = _read_reply(answer.body).tst_info
+    if info.message_imprint.message != sha256(content).digest() or info.nonce != request.nonce:
+        raise StampRefused("its stamp is over something else")
+    return answer.body
 
 
 def _read_reply(body: bytes) -> TimeStampResponse:

@@ -46,6 +46,9 @@ COUNTERSIGN_WITNESSES = list(filter(None, map(str.strip, env.str("COUNTERSIGN_WI
 COUNTERSIGN_WITNESS_QUORUM = env.int("COUNTERSIGN_WITNESS_QUORUM", default=None)
 # A time-stamp authority (RFC 3161) that is asked for the newest checkpoint once a day.
 COUNTERSIGN_TSA_URL = env.str("COUNTERSIGN_TSA_URL", default="")
+# The organisation's certificate for reports, PEM or PKCS#12, read by the signer alone; without it the signer makes one.
+COUNTERSIGN_REPORT_CERTIFICATE = env.str("COUNTERSIGN_REPORT_CERTIFICATE", default="")
+COUNTERSIGN_REPORT_CERTIFICATE_PASSWORD = env.str("COUNTERSIGN_REPORT_CERTIFICATE_PASSWORD", default="")
 HTTPS = COUNTERSIGN_ORIGIN.startswith("https://")
 ALLOWED_HOSTS = [
     *env.list("COUNTERSIGN_ALLOWED_HOSTS", default=[]),

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from django.test import TransactionTestCase, override_settings
 
 from audits.sandbox.jobs import find_job
 from governance import runner
 from governance.actions import people
-from governance.models import ModelVersion, Project, RegisteredModel, Role, User
+from governance.models import ModelVersion, Project, RegisteredModel, ReportSignature, Role, User
+from governance.report_certificate import PublicCertificate, ReportKey
+from governance.reports import report_signing
 from tests import cast
 from tests.guards import empty_behind_the_guards
 from tests.portals import Portal, make_portal
@@ -106,6 +109,37 @@ def compute_here(kind: str, inputs: dict[str, Path], spec: dict[str, Any], **giv
     """A job as the sandboxed child does it, without the child."""
     progress = given.get("progress") or (lambda share, step: None)
     return json.loads(json.dumps(find_job(kind)(inputs, spec, progress), allow_nan=False))
+
+
+# --- The signer --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def certificate_at_hand(tmp_path_factory: pytest.TempPathFactory) -> ReportKey:
+    """A certificate for reports, as the signer makes it at its first start."""
+    data = tmp_path_factory.mktemp("signer")
+    (data / "keys").mkdir()
+    with override_settings(COUNTERSIGN_DATA=data, COUNTERSIGN_REPORT_CERTIFICATE=""):
+        return ReportKey.load()
+
+
+@pytest.fixture(autouse=True)
+def signer_at_hand(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, certificate_at_hand: ReportKey
+) -> None:
+    """Most tests need a signed report and not the process that signs it.
+
+    Tests marked `signer` wait for one of their own.
+    """
+    if request.node.get_closest_marker("signer") is not None:
+        return
+    chain = tuple(item.public_bytes(Encoding.DER) for item in certificate_at_hand.chain)
+
+    def sign(asked: ReportSignature) -> bytes:
+        return certificate_at_hand.sign(bytes.fromhex(asked.covered_digest.removeprefix("sha256:")))
+
+    monkeypatch.setattr(report_signing, "wait_for_signature", sign)
+    monkeypatch.setattr(report_signing, "read_published", lambda: PublicCertificate(chain))
 
 
 # --- The cast --------------------------------------------------------------------------------------

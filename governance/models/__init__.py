@@ -12,6 +12,7 @@ from governance.models.log import AuditLogEntry, Checkpoint, LogHead, LogNode, L
 from governance.models.people import ApiToken, Delegation, Membership, Project, Role, User
 from governance.models.policies import PromotionPolicy
 from governance.models.release import EmergencyRequest, FollowUp, FollowUpKind, Release, ReleaseKind
+from governance.models.report_signatures import ReportSignature
 from governance.models.reports import ComplianceReport, ReportKind
 from governance.models.requirements import (
     AcceptanceCriterion,
@@ -92,6 +93,7 @@ __all__ = [
     "ReleaseKind",
     "Remark",
     "ReportKind",
+    "ReportSignature",
     "Requirement",
     "RequirementTemplate",
     "RevocationList",

@@ -18,6 +18,7 @@ from governance.projections.records import (
     Reports,
 )
 from governance.projections.releases import EmergencyEnds, EmergencyRequests, FollowUps, ReleaseEnds, Releases
+from governance.projections.report_signatures import ReportSignatures
 from governance.projections.rights import Delegations, SoloModes
 from governance.projections.risk import RiskAssessments
 from governance.projections.seals import Seals
@@ -68,6 +69,7 @@ def all_projections(trust: Trust) -> list[Projection]:
         EmergencyEnds(),
         FollowUps(),
         Reports(),
+        ReportSignatures(),
         LogKeys(trust),
         Seals(trust),
     ]

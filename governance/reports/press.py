@@ -1,8 +1,13 @@
-"""Making a report: claim the row, read the dossier, render, store, record. Runs in a worker, never in a web process."""
+"""Making a report: claim the row, read the dossier, render, have it signed, store, record.
+
+Runs in a worker, never in a web process.
+"""
 
 from __future__ import annotations
 
 import logging
+from functools import partial
+from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
@@ -53,15 +58,18 @@ def _finish(report: ComplianceReport) -> None:
 
 
 def _make(report: ComplianceReport) -> None:
-    # Imported here: WeasyPrint and the chart renderer belong in a worker.
-    from governance.reports import release_dossier
+    # Imported here: the chart renderer and what signatures are written with belong in a worker.
+    from governance.reports import release_dossier, report_signing
 
     dossier = collect(report.version)
     checkpoint = auditlog.latest_checkpoint()
     made = release_dossier.make(
         dossier, judge(dossier), checkpoint, tell=lambda text: leases.tell_progress(report, text)
     )
-    stored = store.save([made.pdf])
+    leases.tell_progress(report, "Waiting for the signature")
+    signed = report_signing.sign_report(report, made.pdf, dossier=dossier.digest, log=partial(_log, report))
+    stored = store.save([signed.pdf])
+    companion = store.save([made.companion.content]) if made.companion else None
     with transaction.atomic():
         leases.finish(
             report,
@@ -70,10 +78,21 @@ def _make(report: ComplianceReport) -> None:
             dossier=keep(dossier),
             file=stored,
             file_name=made.file_name,
+            companion=companion,
+            companion_name=made.companion.name if made.companion else "",
             page_count=made.page_count,
             checkpoint_size=checkpoint.size if checkpoint else None,
         )
-        entry = _log(report, "report.issued", digest=stored.digest, data={"dossier": dossier.digest})
+        data = {
+            "dossier": dossier.digest,
+            "unsigned": signed.unsigned_digest,
+            "covered": signed.covered_digest,
+            "certificate": signed.certificate,
+            "level": signed.level,
+        }
+        if companion is not None:
+            data["companion"] = companion.digest
+        entry = _log(report, "report.issued", digest=stored.digest, data=data)
         auditlog.stamp(report, entry)
 
 
@@ -89,7 +108,7 @@ def _log(
     type: str,
     *,
     digest: str | None = None,
-    data: dict[str, str] | None = None,
+    data: dict[str, Any] | None = None,
     reason: str = "",
 ) -> AuditLogEntry:
     return auditlog.append(

@@ -32,6 +32,7 @@ from governance.models import (
     Project,
     RegisteredModel,
     Release,
+    ReportSignature,
     Role,
     User,
     WorkStatus,
@@ -231,14 +232,26 @@ def _issue_report(version: ModelVersion, by: User) -> None:
     report = leases.claim(ComplianceReport, asked.pk)
     assert report is not None
     stored, dossier = store.save([b"%PDF-1.7 of a test"]), keep(collect(version))
+    about = {"project": version.model.project, "related": version_and_model(version)}
     with transaction.atomic():
+        digest = "sha256:" + "7" * 64
+        asked = ReportSignature.objects.create(
+            report=report, unsigned_digest=digest, covered_digest=digest, signature="00"
+        )
+        entry = auditlog.append(
+            "report.rendered",
+            actor=Actor(User.objects.system(), SYSTEM),
+            subject=Subject("report", report.pk, str(report), digest),
+            data={"dossier": dossier.digest, "rendering": asked.pk, "unsigned": digest, "certificates": [digest]},
+            **about,
+        )
+        auditlog.stamp(asked, entry)
         leases.finish(report, status=WorkStatus.SUCCEEDED, dossier=dossier, file=stored, file_name="report.pdf")
         entry = auditlog.append(
             "report.issued",
             actor=Actor(User.objects.system(), SYSTEM),
             subject=Subject("report", report.pk, str(report), stored.digest),
-            project=version.model.project,
-            related=version_and_model(version),
+            **about,
             data={"dossier": dossier.digest},
         )
         auditlog.stamp(report, entry)

@@ -101,7 +101,7 @@ def test_nothing_new_makes_no_checkpoint_and_costs_a_handful_of_queries(
 ) -> None:
     working = Signer.start()
     working.run_round()
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert working.run_round() is None
     assert sizes() == [1]
 

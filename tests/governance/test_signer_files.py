@@ -24,7 +24,8 @@ def test_first_start_makes_a_key_that_only_its_owner_reads(keys: Path) -> None:
     assert VerifierKey.from_text(read_vkey() or "").name == "example.org/log"
     assert Signer.start().ring.private == ring.private
     assert list(ring.private) == [read_vkey()]
-    assert sorted(path.name for path in keys.iterdir()) == ["log.key", "log.trust.json", "log.vkey"]
+    made = sorted(path.name for path in keys.iterdir())
+    assert made == ["log.key", "log.trust.json", "log.vkey", "reports.crt", "reports.key"]
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])

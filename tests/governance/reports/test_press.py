@@ -16,7 +16,7 @@ from governance.actions import reports
 from governance.dossier import collect
 from governance.exceptions import InvalidInput, NotPermitted
 from governance.models import AuditLogEntry, ComplianceReport, StoredFile, WorkStatus
-from governance.reports import press, release_dossier
+from governance.reports import press, release_dossier, report_signing
 from tests import cast
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*sRGB2014.icc:pytest.PytestUnraisableExceptionWarning")
@@ -42,7 +42,18 @@ def quick_print(monkeypatch) -> bytes:
     """The press without its renderer, for tests of who holds the row."""
     made = release_dossier.Made(b"%PDF-1.7 short", 1, "short.pdf")
     monkeypatch.setattr(release_dossier, "make", lambda *_args, **_given: made)
+    skip_signing(monkeypatch)
     return made.pdf
+
+
+def skip_signing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not rendered has no place for a signature."""
+    digest = "sha256:" + "7" * 64
+    monkeypatch.setattr(
+        report_signing,
+        "sign_report",
+        lambda _report, rendered, **_given: report_signing.Signed(rendered, "B-B", digest, digest, digest),
+    )
 
 
 def test_report_is_made_stored_and_logged_once(queued, version):
@@ -56,7 +67,12 @@ def test_report_is_made_stored_and_logged_once(queued, version):
     assert pdf.startswith(b"%PDF-1.7")
     assert done.file_id == "sha256:" + hashlib.sha256(pdf).hexdigest()
     (entry,) = list_entries("report.issued")
-    assert (entry["subject"]["digest"], entry["data"]) == (done.file_id, {"dossier": done.dossier_id})
+    assert (entry["subject"]["digest"], entry["data"]["dossier"]) == (done.file_id, done.dossier_id)
+    (rendered,) = list_entries("report.rendered")
+    assert (rendered["data"]["unsigned"], rendered["subject"]["digest"]) == (
+        entry["data"]["unsigned"],
+        entry["data"]["covered"],
+    )
     assert entry["index"] == done.log_index
     assert press.render(done.pk) is False
     assert len(list_entries("report.issued")) == 1
@@ -139,6 +155,7 @@ def test_late_twin_issues_nothing(queued, monkeypatch, caplog):
         return release_dossier.Made(next(made), 1, "a.pdf")
 
     monkeypatch.setattr(release_dossier, "make", make_slowly)
+    skip_signing(monkeypatch)
     done = render(queued)
     assert done.attempts == 2
     (entry,) = list_entries("report.issued")
