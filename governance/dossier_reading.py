@@ -65,7 +65,7 @@ CONTRIBUTING = (
     "evaluation.cancelled",
     "dataset_version.recalled",
     "waiver.granted",
-    "answer.recorded",
+    "dossier.answered",
 )
 
 

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from governance import store
 from governance.canonical import canonical_bytes
 from governance.models import (
+    Answer,
     AuditLogEntry,
     ComplianceReport,
     DossierSnapshot,
@@ -44,10 +45,15 @@ def iterate_files(kind: str, size: int, project: Project | None) -> Iterator[Exp
 
 
 def _stored(size: int, project: Project | None) -> Iterator[ExportedFile]:
-    """Evidence and issued reports. A file that is gone is left out, and the verifier names the entry that misses it."""
+    """Evidence, issued reports and documents of the organisation. A file that is gone is left out, and the verifier
+    names the entry that misses it."""
     items = _of(Evidence.objects.filter(file=OuterRef("pk"), log_index__lt=size), project)
-    reports = _of(ComplianceReport.objects.filter(file=OuterRef("pk"), log_index__lt=size), project)
-    for rows in _batches(StoredFile.objects.filter(Exists(items) | Exists(reports)), "digest"):
+    issued = _of(ComplianceReport.objects.filter(log_index__lt=size), project)
+    reports = issued.filter(Q(file=OuterRef("pk")) | Q(companion=OuterRef("pk")))
+    named = Exists(items) | Exists(reports)
+    if project is None:
+        named |= Exists(Answer.objects.filter(file=OuterRef("pk"), log_index__lt=size))
+    for rows in _batches(StoredFile.objects.filter(named), "digest"):
         for (digest,) in rows:
             path = store.path_of(digest)
             if path.is_file():

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.test import TransactionTestCase, override_settings
+from hypothesis import settings
 
 from audits.sandbox.jobs import find_job
 from governance import runner
@@ -22,6 +23,16 @@ from governance.reports import report_signing
 from tests import cast
 from tests.guards import empty_behind_the_guards
 from tests.portals import Portal, make_portal
+
+# A machine that is busy makes a test slow and no code wrong.
+settings.register_profile("make test", deadline=None, derandomize=True)
+settings.register_profile("make soak", deadline=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """``make test`` draws the same examples every time, so that whoever sees it fail can see it again; ``make soak``
+    draws new ones."""
+    settings.load_profile("make soak" if config.option.markexpr == "soak" else "make test")
 
 
 def touches_database(item: pytest.Item) -> bool:

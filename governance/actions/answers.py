@@ -20,6 +20,9 @@ from governance.models import Answer, Evidence, ModelVersion, StoredFile
 from governance.permissions import authorise
 from governance.text import clean_name
 
+# Whether the fact is part of the dossier -> the type of the entry. Only the first makes a contributor.
+ENTRY = {True: "dossier.answered", False: "answer.recorded"}
+
 
 @transaction.atomic
 def record_answer(
@@ -96,7 +99,7 @@ def _record(
         answered_at=auditlog.database_now(),
     )
     entry = auditlog.append(
-        "answer.recorded",
+        ENTRY[is_signed(fact)],
         actor=actor,
         subject=Subject("answer", answer.pk, fact, answer.digest),
         project=project,

@@ -55,7 +55,7 @@ class FrameworkEditions(RowPerEntry):
 class Answers(RowPerEntry):
     noun = "answer"
     table = Answer
-    makers = frozenset({"answer.recorded"})
+    makers = frozenset({"answer.recorded", "dossier.answered"})
     types = makers
     columns = (
         *("version_id", "fact", "value", "digest", "evidence_id", "evidence__file_id", "evidence__content_digest"),

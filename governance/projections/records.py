@@ -162,18 +162,24 @@ class Reports(FinishedWork):
     succeeded_by = "report.issued"
     failed_by = "report.failed"
     types = makers | frozenset({succeeded_by, failed_by})
-    columns = ("version_id", "kind", "requested_by_id", "status", "failure", "file_id", "dossier_id", "log_index")
+    columns = (
+        *("version_id", "kind", "framework", "requested_by_id", "status", "failure", "file_id", "companion_id"),
+        *("dossier_id", "log_index"),
+    )
 
     def expected(self, entry: Entry) -> dict[str, Any]:
         return {
             "version_id": entry.related_id("version"),
             "kind": entry.data["kind"],
+            "framework": entry.data.get("framework", ""),
             "requested_by_id": entry.actor_id,
         }
 
     def inspect_outcome(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         if row["file_id"] != entry.subject["digest"]:
             yield f"its file is {row['file_id']}, recorded is {entry.subject['digest']}"
+        if row["companion_id"] != entry.data.get("companion"):
+            yield f"its companion is {row['companion_id']}, recorded is {entry.data.get('companion')}"
         if row["dossier_id"] != entry.data["dossier"]:
             yield f"its dossier is {row['dossier_id']}, recorded is {entry.data['dossier']}"
         if row["log_index"] != entry.index:

@@ -59,13 +59,12 @@ def _finish(report: ComplianceReport) -> None:
 
 def _make(report: ComplianceReport) -> None:
     # Imported here: the chart renderer and what signatures are written with belong in a worker.
-    from governance.reports import release_dossier, report_signing
+    from governance.reports import kinds, report_signing
 
     dossier = collect(report.version)
     checkpoint = auditlog.latest_checkpoint()
-    made = release_dossier.make(
-        dossier, judge(dossier), checkpoint, tell=lambda text: leases.tell_progress(report, text)
-    )
+    material = kinds.Material(report, dossier, judge(dossier), checkpoint)
+    made = kinds.make(material, tell=lambda text: leases.tell_progress(report, text))
     leases.tell_progress(report, "Waiting for the signature")
     signed = report_signing.sign_report(report, made.pdf, dossier=dossier.digest, log=partial(_log, report))
     stored = store.save([signed.pdf])

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.template.loader import render_to_string
-from django.utils.text import slugify
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from governance import runner
-from governance.canonical import canonical_bytes
 from governance.dossier import Dossier
 from governance.dossier_items import EvaluationItem, Measure
 from governance.findings import Area, Finding, FindingStatus
@@ -29,9 +26,8 @@ from governance.lineage_graph import draw
 from governance.metric_titles import title_of_metric
 from governance.models import Checkpoint, Evaluation, EvaluationKind, Release
 from governance.reports.log_proof import prove_history
-from governance.reports.pdf import Attached, render_pdf
+from governance.reports.pdf import Attached
 
-TEMPLATE = "reports/release_dossier.html"
 PRINTED_DISPARITIES = (
     "demographic_parity_difference",
     "demographic_parity_ratio",
@@ -62,13 +58,6 @@ STATUS_ORDER = [
     FindingStatus.WAIVED,
     FindingStatus.MET,
 ]
-
-
-@dataclass(frozen=True)
-class Made:
-    pdf: bytes
-    page_count: int
-    file_name: str
 
 
 @dataclass(frozen=True)
@@ -146,25 +135,6 @@ def _rate_row(group: dict[str, Any], names: Iterable[str]) -> RateRow:
     return RateRow(group["population"], group["n"], group["below_minimum_size"], numbers)
 
 
-def make(
-    dossier: Dossier, decision: GateDecision, checkpoint: Checkpoint | None, *, tell: Callable[[str], None]
-) -> Made:
-    """Render the dossier's PDF. ``tell`` is told what is being done."""
-    tell("Drawing charts")
-    context = build_context(dossier, decision, checkpoint)
-    tell("Setting pages")
-    html = render_to_string(TEMPLATE, context)
-    attached = (
-        Attached("dossier.json", "The dossier whose digest was signed", canonical_bytes(dossier.document)),
-        *_attached_results([*context["audits"], *context["explanations"], *context["qualities"]]),
-    )
-    rendered = render_pdf(
-        html, identifier=dossier.digest.removeprefix("sha256:")[:32], made_at=dossier.as_of, attached=attached
-    )
-    name = slugify(f"{dossier.model.name}-v{dossier.version.number}") or f"version-{dossier.version_id}"
-    return Made(rendered.pdf, rendered.page_count, f"{name}-release-dossier.pdf")
-
-
 def build_context(dossier: Dossier, decision: GateDecision, checkpoint: Checkpoint | None) -> dict[str, Any]:
     """What the template prints."""
     findings = sorted(decision.findings, key=lambda finding: STATUS_ORDER.index(FindingStatus(finding.status)))
@@ -230,11 +200,17 @@ def _audit_sections(dossier: Dossier, *kinds: str) -> list[AuditSection]:
     return sections
 
 
-def _attached_results(sections: Iterable[AuditSection]) -> Iterable[Attached]:
-    for section in sections:
-        published = {name: part for name, part in section.result.items() if name not in WITHHELD}
-        text = json.dumps(published, ensure_ascii=False, sort_keys=True).encode()
-        yield Attached(f"evaluation-{section.item.id}.json", f"Result of evaluation {section.item.id}", text)
+def attached_results(context: dict[str, Any]) -> tuple[Attached, ...]:
+    """The results of the evaluations that are printed, without what could point at a person."""
+    return tuple(
+        _attach_result(section) for part in ("audits", "explanations", "qualities") for section in context[part]
+    )
+
+
+def _attach_result(section: AuditSection) -> Attached:
+    published = {name: part for name, part in section.result.items() if name not in WITHHELD}
+    text = json.dumps(published, ensure_ascii=False, sort_keys=True).encode()
+    return Attached(f"evaluation-{section.item.id}.json", f"Result of evaluation {section.item.id}", text)
 
 
 def _as_data_uri(svg: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,9 @@ from django.utils.translation import gettext as _
 
 from governance.dossier_items import EvaluationItem
 from governance.evaluation_words import say_how_it_was_read
+from governance.frameworks.catalogue import Framework
+from governance.frameworks.judging import ControlFinding
+from governance.frameworks.printing import print_value
 from governance.metric_titles import title_of_metric
 from governance.models import EvaluationKind
 from governance.text import as_sentence
@@ -25,6 +29,18 @@ def figure(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4g}"
+
+
+@register.filter
+def percent(rate: float | None) -> str:
+    """A rate with one decimal, as a share of a hundred; a dash where it is not defined."""
+    return "–" if rate is None else f"{100 * rate:.1f} %"
+
+
+@register.filter
+def ratio(value: float | None) -> str:
+    """A ratio of rates with three decimals, rounded once from the unrounded value."""
+    return "–" if value is None else f"{value:.3f}"
 
 
 @register.filter
@@ -115,3 +131,31 @@ def file_size(size: int | None) -> str:
         if size >= step:
             return f"{size / step:.1f} {unit}"
     return f"{size} bytes"
+
+
+@register.filter
+def fact_lines(value: Any) -> list[str]:
+    """A recorded fact's value as lines to print."""
+    return print_value(value)
+
+
+@register.simple_tag
+def fact_text(framework: Framework, fact: str) -> str:
+    """What a fact is, in words."""
+    return framework.fact(fact).text
+
+
+@register.simple_tag
+def fact_texts(framework: Framework, facts: Iterable[str]) -> str:
+    """What several facts are, as one sentence's end."""
+    return "; ".join(framework.fact(fact).text for fact in facts) + "."
+
+
+@register.filter
+def lacking_lines(finding: ControlFinding, framework: Framework) -> list[str]:
+    """What a control lacks: first, in one line, all of which nothing is recorded."""
+    silent = [framework.fact(item.need.fact).text for item in finding.lacking if item.recorded is None]
+    lines = [_("Not recorded: %(facts)s.") % {"facts": "; ".join(silent)}] if silent else []
+    return lines + [
+        f"{framework.fact(item.need.fact).text}: {item.lacking}" for item in finding.lacking if item.recorded
+    ]

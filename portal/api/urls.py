@@ -104,6 +104,7 @@ urlpatterns = [
     path("evaluations/<int:pk>/result", evaluations.EvaluationResultView.as_view(), name="api-evaluation-result"),
     path("reports/<int:pk>", reports.ReportView.as_view(), name="api-report"),
     path("reports/<int:pk>/file", reports.ReportFileView.as_view(), name="api-report-file"),
+    path("reports/<int:pk>/companion", reports.ReportCompanionView.as_view(), name="api-report-companion"),
     path("reports/<int:pk>/receipt", reports.ReceiptView.as_view(), name="api-report-receipt"),
     path("releases", releases.ReleasesView.as_view(), name="api-releases"),
     path("releases/<int:pk>", releases.ReleaseView.as_view(), name="api-release"),

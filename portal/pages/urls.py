@@ -51,6 +51,7 @@ FRONT: list[URLPattern] = [
     path("reports/", reports.list_reports, name="reports"),
     path("reports/<int:pk>/", reports.show_report, name="report"),
     path("reports/<int:pk>/file", reports.download_report, name="report-file"),
+    path("reports/<int:pk>/companion", reports.download_companion, name="report-companion"),
     path("reports/<int:pk>/receipt", reports.download_receipt, name="report-receipt"),
     path("versions/<int:version_pk>/reports/new/", reports.request_report, name="report-new"),
     path("log/", log.list_entries, name="log"),

@@ -296,11 +296,14 @@ class ReportShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     version = serializers.IntegerField(source="version_id")
     kind = serializers.ChoiceField(choices=ReportKind.choices)
+    framework = serializers.CharField(help_text="The framework a framework report is about, by its id.")
+    title = serializers.CharField(source="kind_title")
     status = serializers.ChoiceField(choices=WorkStatus.choices)
     progress = serializers.CharField()
     failure = serializers.CharField()
     dossier_digest = serializers.CharField(source="dossier_id", allow_null=True)
     file = serializers.SerializerMethodField()
+    companion = serializers.SerializerMethodField()
     page_count = serializers.IntegerField(allow_null=True)
     checkpoint_size = serializers.IntegerField(allow_null=True)
     log_index = serializers.IntegerField(allow_null=True)
@@ -319,10 +322,29 @@ class ReportShape(serializers.Serializer[Any]):
             "media_type": "application/pdf",
         }
 
+    @extend_schema_field(FileShape(allow_null=True))
+    def get_companion(self, report: ComplianceReport) -> dict[str, Any] | None:
+        if report.companion is None:
+            return None
+        return {
+            "name": report.companion_name,
+            "digest": report.companion_id,
+            "size": report.companion.size,
+            "media_type": "application/octet-stream",
+        }
 
-@extend_schema_serializer(examples=[OpenApiExample("A dossier", {"kind": "release_dossier"}, request_only=True)])
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("A dossier", {"kind": "release_dossier"}, request_only=True),
+        OpenApiExample("Annex IV", {"kind": "framework", "framework": "eu-ai-act-high-risk"}, request_only=True),
+    ]
+)
 class RequestReport(Strict):
     kind = serializers.ChoiceField(choices=ReportKind.choices, required=False, default=ReportKind.RELEASE_DOSSIER)
+    framework = serializers.CharField(
+        required=False, default="", max_length=80, help_text="For a framework report: the framework's id."
+    )
 
 
 class LogEntryShape(serializers.Serializer[Any]):

@@ -19,7 +19,7 @@ from portal.api.serializers.judgement import ReportShape, RequestReport
 from portal.api.views.evidence import ATTACHMENT
 from portal.api.views.versions import VERSIONS
 
-REPORTS = ComplianceReport.objects.select_related("requested_by", "file")
+REPORTS = ComplianceReport.objects.select_related("requested_by", "file", "companion")
 
 
 class ReportsView(ApiView):
@@ -53,6 +53,20 @@ class ReportFileView(ApiView):
         if report.file is None:
             raise NotFound
         return send_file(report.file, report.file_name, "application/pdf")
+
+
+class ReportCompanionView(ApiView):
+    @extend_schema(
+        operation_id="downloadReportCompanion",
+        responses={(200, "application/octet-stream"): ATTACHMENT},
+        tags=["reports"],
+    )
+    def get(self, request: Request, pk: int) -> FileResponse:
+        """The page to post or the card to publish that came with the PDF. 404 where a kind has none."""
+        report = self.find(REPORTS, pk=pk)
+        if report.companion is None:
+            raise NotFound
+        return send_file(report.companion, report.companion_name, "application/octet-stream")
 
 
 class ReceiptView(ApiView):

@@ -8,13 +8,16 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from governance.models import ComplianceReport, RegisteredModel, WorkStatus
+from governance.models import ComplianceReport, RegisteredModel, ReportKind, WorkStatus
 from portal.pages.forms.base import PageForm
 from portal.pages.forms.filters import FilterForm
 
 
 class RequestReportForm(PageForm):
-    """Nothing to fill in: the version is in the address and there is one kind of report."""
+    """One button for each kind; the version is in the address."""
+
+    kind = forms.ChoiceField(choices=ReportKind.choices, required=False)
+    framework = forms.CharField(required=False, max_length=80)
 
 
 class ReportFilterForm(FilterForm):

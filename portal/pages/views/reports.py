@@ -8,22 +8,42 @@ from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.utils.translation import gettext_lazy as _l
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from governance import auditlog, store
 from governance.actions import reports
-from governance.models import ComplianceReport, ModelVersion, RegisteredModel, WorkStatus
+from governance.actors import Actor
+from governance.coverage import cover
+from governance.dossier import collect
+from governance.models import ComplianceReport, ModelVersion, RegisteredModel, ReportKind, WorkStatus
 from governance.permissions import may
 from governance.receipts import receipt_for
+from governance.reports.layouts import title_of_report
 from portal.actors import actor_of
+from portal.api.downloads import send_file
 from portal.pages.forms.reports import ReportFilterForm, RequestReportForm
+from portal.pages.guard import require
 from portal.pages.keyset import read_page
 from portal.pages.perform import no_store, perform
 from portal.pages.proofs import verify_command
 
-NAMES = ("version__model__project", "requested_by", "file")
+NAMES = ("version__model__project", "requested_by", "file", "companion")
 PDF = "application/pdf"
+# What each kind is for; those about a framework are listed with what is open against it.
+OFFERED = {
+    ReportKind.RELEASE_DOSSIER: _l(
+        "Everything recorded about the version: findings, evidence, audits, explanations, signatures and the log."
+    ),
+    ReportKind.MODEL_CARD: _l(
+        "What the model is for, how it was measured and its limits; as Markdown for a model hub too."
+    ),
+    ReportKind.PUBLIC_SUMMARY: _l(
+        "What an employer posts about a hiring tool: rates and impact ratios; as a web page too."
+    ),
+    ReportKind.DECLARATION: _l("The eight items of Annex V as they are recorded, for a person to complete and sign."),
+}
 
 
 @require_safe
@@ -56,16 +76,30 @@ def show_report(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "reports/report.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def request_report(request: HttpRequest, version_pk: int) -> HttpResponse:
+    """Choose a kind of report, with what is open against each framework, and ask for it."""
     actor = actor_of(request)
     version = get_object_or_404(ModelVersion.objects.visible_to(actor.user).with_names(), pk=version_pk)
+    if request.method == "GET":
+        require(actor, "request_report", version.model.project)
+        context = {
+            "version": version,
+            "kinds": [(kind, ReportKind(kind).label, text) for kind, text in OFFERED.items()],
+            "coverages": [(title_of_report(item.framework), item) for item in cover(collect(version))],
+        }
+        return render(request, "reports/choose.html", context)
     form = RequestReportForm(request.POST)
-    report = perform(request, form, lambda: reports.request_report(version, actor=actor))
+    report = perform(request, form, lambda: _request(form, version, actor))
     if report is None:
         return render(request, "reports/refused.html", {"form": form, "version": version}, status=form.status)
     messages.info(request, _("The report is being made. This page shows when it is ready."))
     return redirect("pages:report", report.pk)
+
+
+def _request(form: RequestReportForm, version: ModelVersion, actor: Actor) -> ComplianceReport:
+    kind = form.cleaned_data["kind"] or ReportKind.RELEASE_DOSSIER
+    return reports.request_report(version, kind=kind, framework=form.cleaned_data["framework"], actor=actor)
 
 
 @require_safe
@@ -81,6 +115,16 @@ def download_report(request: HttpRequest, pk: int) -> FileResponse:
     answer = FileResponse(path.open("rb"), as_attachment=True, filename=report.file_name, content_type=PDF)
     answer["ETag"] = f'"{report.file.digest}"'
     return answer
+
+
+@require_safe
+@no_store
+def download_companion(request: HttpRequest, pk: int) -> FileResponse:
+    """Stream the page or card that came with the report."""
+    report = _fetch(request, pk)
+    if report.companion is None:
+        raise Http404("This report has no companion.")
+    return send_file(report.companion, report.companion_name, "application/octet-stream")
 
 
 @require_safe

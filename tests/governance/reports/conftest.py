@@ -18,8 +18,8 @@ from governance.actions import people, promotion
 from governance.actors import COMMAND, Actor
 from governance.dossier import Dossier, collect
 from governance.gate import GateDecision, judge
-from governance.models import Checkpoint, ModelVersion, Release, Role, User
-from governance.reports.release_dossier import Made, make
+from governance.models import Checkpoint, ComplianceReport, ModelVersion, Release, Role, User
+from governance.reports.kinds import Made, Material, make
 from governance.signer import sign_once
 from tests import cast
 
@@ -47,10 +47,18 @@ def read_text(pdf: bytes) -> str:
     return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
 
 
+def print_report(
+    version: ModelVersion, dossier: Dossier, decision: GateDecision, checkpoint: Checkpoint | None, **kind: str
+) -> Made:
+    """Render a report of a kind as the worker would, without keeping it."""
+    report = ComplianceReport(version=version, **kind)
+    return make(Material(report, dossier, decision, checkpoint), tell=lambda _text: None)
+
+
 def print_dossier(version: ModelVersion) -> tuple[Dossier, GateDecision, Made]:
     dossier = collect(version)
     decision = judge(dossier)
-    return dossier, decision, make(dossier, decision, auditlog.latest_checkpoint(), tell=lambda _text: None)
+    return dossier, decision, print_report(version, dossier, decision, auditlog.latest_checkpoint())
 
 
 def make_promoted_version() -> tuple[ModelVersion, Release, dict[str, User]]:

@@ -16,7 +16,7 @@ from governance.actions import reports
 from governance.dossier import collect
 from governance.exceptions import InvalidInput, NotPermitted
 from governance.models import AuditLogEntry, ComplianceReport, StoredFile, WorkStatus
-from governance.reports import press, release_dossier, report_signing
+from governance.reports import kinds, press, report_signing
 from tests import cast
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*sRGB2014.icc:pytest.PytestUnraisableExceptionWarning")
@@ -40,8 +40,8 @@ def list_entries(*types: str) -> list[dict]:
 @pytest.fixture
 def quick_print(monkeypatch) -> bytes:
     """The press without its renderer, for tests of who holds the row."""
-    made = release_dossier.Made(b"%PDF-1.7 short", 1, "short.pdf")
-    monkeypatch.setattr(release_dossier, "make", lambda *_args, **_given: made)
+    made = kinds.Made(b"%PDF-1.7 short", 1, "short.pdf")
+    monkeypatch.setattr(kinds, "make", lambda *_args, **_given: made)
     skip_signing(monkeypatch)
     return made.pdf
 
@@ -108,7 +108,7 @@ def test_failure_is_said_without_details(queued, monkeypatch, error, words):
     def fail(*_args, **_given):
         raise error
 
-    monkeypatch.setattr(release_dossier, "make", fail)
+    monkeypatch.setattr(kinds, "make", fail)
     failed = render(queued)
     assert failed.status == WorkStatus.FAILED
     assert failed.failure.startswith(words)
@@ -152,9 +152,9 @@ def test_late_twin_issues_nothing(queued, monkeypatch, caplog):
         if ComplianceReport.objects.get(pk=queued.pk).attempts == 1:
             ComplianceReport.objects.filter(pk=queued.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
             assert press.render(queued.pk) is True
-        return release_dossier.Made(next(made), 1, "a.pdf")
+        return kinds.Made(next(made), 1, "a.pdf")
 
-    monkeypatch.setattr(release_dossier, "make", make_slowly)
+    monkeypatch.setattr(kinds, "make", make_slowly)
     skip_signing(monkeypatch)
     done = render(queued)
     assert done.attempts == 2

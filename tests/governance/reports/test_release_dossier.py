@@ -21,9 +21,9 @@ from governance.findings import FindingStatus
 from governance.gate import judge
 from governance.metric_titles import title_of_metric
 from governance.models import Evaluation, ModelVersion
-from governance.reports.release_dossier import WITHHELD, build_context, make
+from governance.reports.release_dossier import WITHHELD, build_context
 from tests import cast
-from tests.governance.reports.conftest import Printed, print_dossier, read_text
+from tests.governance.reports.conftest import Printed, print_dossier, print_report, read_text
 
 # The renderer leaves its colour profile open for the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*sRGB2014.icc:pytest.PytestUnraisableExceptionWarning")
@@ -247,7 +247,7 @@ def test_pdf_brings_its_fonts_and_links_nowhere(printed: Printed):
 
 
 def test_same_reading_printed_twice_is_the_same_bytes(printed: Printed):
-    again = make(printed.dossier, printed.decision, printed.checkpoint, tell=lambda _text: None)
+    again = print_report(printed.version, printed.dossier, printed.decision, printed.checkpoint)
     assert hashlib.sha256(again.pdf).hexdigest() == hashlib.sha256(printed.made.pdf).hexdigest()
 
 

@@ -34,13 +34,13 @@ def _(stage):
     return lambda actor: frameworks.withdraw_framework(edition, reason="A new edition is out.", actor=actor)
 
 
-@scenario("record_answer", "developer", "answer.recorded")
+@scenario("record_answer", "developer", "dossier.answered")
 def _(stage):
     version = stage.version
     return lambda actor: answers.record_answer(version, fact="design.logic", value="A tree.", actor=actor)
 
 
-@scenario("carry_over_answer", "developer", "answer.recorded")
+@scenario("carry_over_answer", "developer", "dossier.answered")
 def _(stage):
     former = stage.version
     answers.record_answer(former, fact="design.logic", value="A tree.", actor=cast.acting(stage.developer))

@@ -15,6 +15,7 @@ from governance.models import AuditLogEntry, ComplianceReport, User, WorkStatus
 from governance.signer import sign_once
 from governance.signer_files import read_vkey
 from tests import cast
+from tests.governance.framework_texts import load_shipped
 from tests.portal.pages.browsing import browse, count_queries, text_of
 
 PDF = b"%PDF-1.7\nnot rendered here\n"
@@ -160,3 +161,34 @@ def test_list_asks_as_often_with_three_as_with_one(version, developer, auditor) 
     request(version, auditor)
 
     assert count_queries(client, "/reports/") == with_one
+
+
+def test_kinds_are_offered_with_what_is_open_against_each(version, developer) -> None:
+    load_shipped("nyc_ll144")
+    page = text_of(browse(developer).get(f"/versions/{version.pk}/reports/new/"))
+    assert "Release dossier" in page
+    assert "Bias audit record (NYC Local Law 144)" in page
+    assert "not known whether it applies" in page
+    assert "among 20 controls" in page
+
+
+def test_framework_report_is_asked_for_by_its_framework(version, developer) -> None:
+    load_shipped("nyc_ll144")
+    asked = {"kind": "framework", "framework": "nyc-ll144"}
+    browse(developer).post(f"/versions/{version.pk}/reports/new/", asked)
+    report = ComplianceReport.objects.get()
+    assert (report.kind, report.framework) == ("framework", "nyc-ll144")
+    assert report.kind_title == "Bias audit record (NYC Local Law 144)"
+    ComplianceReport.objects.filter(pk=report.pk).update(status=WorkStatus.FAILED, failure="The disk is full.")
+    page = text_of(browse(developer).get(f"/reports/{report.pk}/"))
+    assert 'name="framework" value="nyc-ll144"' in page, "trying again asks for the same report"
+
+
+@pytest.mark.parametrize(
+    "asked", [{"kind": "framework"}, {"kind": "framework", "framework": "moon-law"}, {"framework": "nyc-ll144"}]
+)
+def test_report_of_no_kind_is_refused(version, developer, asked) -> None:
+    load_shipped("nyc_ll144")
+    answer = browse(developer).post(f"/versions/{version.pk}/reports/new/", asked)
+    assert answer.status_code == 400
+    assert not ComplianceReport.objects.exists()

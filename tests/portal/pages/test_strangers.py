@@ -9,6 +9,7 @@ from governance.actions import people, reports
 from governance.models import AuditLogEntry, Membership
 from portal.pages.urls import FRONT
 from tests import cast
+from tests.governance.framework_texts import load_shipped
 from tests.governance.policy_texts import propose
 from tests.portal.pages.browsing import browse, text_of
 from tests.second_factors import add_totp
@@ -29,9 +30,20 @@ DOORS = {
     "dataset": HIDDEN,
     "dataset-version-new": HIDDEN,
     "dataset-version-recall": HIDDEN,
+    "frameworks": OPEN,
+    "framework-load": FORBIDDEN,
+    "framework-control-new": FORBIDDEN,
+    "framework": OPEN,
+    "framework-text": OPEN,
+    "framework-withdraw": FORBIDDEN,
+    "framework-compare": OPEN,
+    "organisation-questions": OPEN,
+    "organisation-question": OPEN,
+    "organisation-document": HIDDEN,
     "reports": OPEN,
     "report": HIDDEN,
     "report-file": HIDDEN,
+    "report-companion": HIDDEN,
     "report-receipt": HIDDEN,
     "report-new": HIDDEN,
     "log": OPEN,
@@ -71,7 +83,7 @@ DOORS = {
     "person-close": FORBIDDEN,
     "person-factors": FORBIDDEN,
 }
-BY_POST = {"report-new", "log-verify", "passkey-registration"}
+BY_POST = {"log-verify", "passkey-registration"}
 # The question to a passkey is asked in the middle of signing in too: test_second_factors.py.
 UNGUARDED = {"sign-in", "sign-in-second", "sign-out", "passkey-question", "verifier"}
 
@@ -98,6 +110,7 @@ def addresses(version, developer, compliance) -> dict[str, str]:
         "policy": propose(version.model.project, by=compliance).pk,
         "role": Membership.objects.get(user=developer).pk,
         "person": developer.pk,
+        "framework": load_shipped("iso_42001_annex_a").pk,
     }
     named = {pattern.name: str(pattern.pattern) for pattern in FRONT if pattern.name}
     return {name: fill(name, route, numbers, version.pk) for name, route in named.items()}
@@ -109,6 +122,8 @@ def fill(name: str, route: str, numbers: dict[str, int], version: int) -> str:
         route.replace("<int:version_pk>", str(version))
         .replace("<slug:tier>", "high")
         .replace("<slug:environment>", "production")
+        .replace("<int:other>", number)
+        .replace("<str:fact>", "org.roles")
     )
     for part in ("<int:pk>", "<int:index>", "<int:size>"):
         filled = filled.replace(part, number)
