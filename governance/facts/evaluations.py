@@ -19,7 +19,7 @@ REVIEWS = {
 
 
 def read(reading: Reading) -> Iterator[Recorded]:
-    audits = reading.measured(EvaluationKind.BIAS_AUDIT)
+    audits = reading.tested(EvaluationKind.BIAS_AUDIT)
     if audits:
         yield from _read_audits(reading, audits)
     else:

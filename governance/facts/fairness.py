@@ -17,7 +17,7 @@ RACE = frozenset({"race", "ethnicity", "race ethnicity", "race or ethnicity", "r
 
 
 def read(reading: Reading) -> Iterator[Recorded]:
-    audits = reading.measured(EvaluationKind.BIAS_AUDIT)
+    audits = reading.tested(EvaluationKind.BIAS_AUDIT)
     if not audits:
         return
     first = audits[0]
@@ -75,10 +75,10 @@ def _tell_table(grouping: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None
     """Category -> n, rate and impact ratio, unrounded; None where no rate can be told."""
     ratios = grouping.get("impact_ratios", {}).get("groups", ())
     told: dict[str, dict[str, Any]] = {}
-    sizes = {_name(item["group"]): item for item in grouping["by_group"]}
+    sizes = {_name(item["group"], grouping): item for item in grouping["by_group"]}
     for item in ratios:
-        size = sizes[_name(item["group"])]
-        told[_name(item["group"])] = {
+        size = sizes[_name(item["group"], grouping)]
+        told[_name(item["group"], grouping)] = {
             "n": size["n"],
             "selected": size["n_selected"],
             "selection_rate": item["selection_rate"],
@@ -87,12 +87,13 @@ def _tell_table(grouping: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None
     for item in grouping.get("scoring", {}).get("groups", ()):
         scored = {"above_median": item["above_median"], "scoring_rate": item["scoring_rate"]}
         ratio = {"impact_ratio_of_scoring_rates": item["impact_ratio"]}
-        told.setdefault(_name(item["group"]), {"n": item["n"]}).update(scored | ratio)
+        told.setdefault(_name(item["group"], grouping), {"n": item["n"]}).update(scored | ratio)
     return told or None
 
 
-def _name(group: Mapping[str, str]) -> str:
-    return ", ".join(group.values())
+def _name(group: Mapping[str, str], grouping: Mapping[str, Any]) -> str:
+    """The categories in the order of the features: a stored result has them in that of the alphabet."""
+    return ", ".join(group[feature] for feature in grouping["sensitive"])
 
 
 def _read_rule(result: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _read_rule(result: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]
     first = next(iter(tables.values()))
     rule = result["local_law_144"]
     tests = {
-        f"{name}: {_name(test['group'])} against {_name(test['versus'])}": {
+        f"{name}: {_name(test['group'], grouping)} against {_name(test['versus'], grouping)}": {
             part: test[part] for part in ("method", "z", "p_value", "p_adjusted", "correction")
         }
         for name, grouping in tables.items()
@@ -108,12 +109,18 @@ def _read_rule(result: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]
         if test["metric"] == "selection_rate"
     }
     return {
-        "bias_audit.unknown_count": rule["rows_of_unknown_category"],
+        "bias_audit.unknown_count": _count_unknown(result),
         "bias_audit.median": first.get("scoring", {}).get("median_score"),
         "bias_audit.exclusions": _tell_exclusions(rule, tables),
         "bias_audit.significance": _flag(tables) | tests if tests else None,
         "bias_audit.group_outputs": _tell_classes(tables) or None,
     }
+
+
+def _count_unknown(result: Mapping[str, Any]) -> int | None:
+    """People of an unknown category. Under conditions each is counted under every one: then nothing tells how many."""
+    rows: int = result["local_law_144"]["rows_of_unknown_category"]
+    return None if rows and "condition" in result["data"]["columns"] else rows
 
 
 def _tell_exclusions(rule: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -126,16 +133,18 @@ def _tell_exclusions(rule: Mapping[str, Any], tables: Mapping[str, Mapping[str, 
         ratios = grouping.get("impact_ratios") or grouping.get("scoring") or {}
         for item in ratios.get("groups", ()):
             if item["under_two_percent"]:
-                row = table[_name(item["group"])]
+                row = table[_name(item["group"], grouping)]
                 rate = row.get("selection_rate", row.get("scoring_rate"))
-                found.append(f"{name}: {_name(item['group'])}, under 2 percent of the rows, n {row['n']}, rate {rate}")
+                found.append(
+                    f"{name}: {_name(item['group'], grouping)}, under 2 percent of the rows, n {row['n']}, rate {rate}"
+                )
     return found
 
 
 def _flag(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The categories whose selection rate is under four fifths of the highest in their table."""
     below = [
-        f"{name}: {_name(item['group'])}"
+        f"{name}: {_name(item['group'], grouping)}"
         for name, grouping in tables.items()
         for item in grouping.get("impact_ratios", {}).get("groups", ())
         if item["below_four_fifths"]
@@ -146,7 +155,7 @@ def _flag(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def _tell_classes(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """For a tool that sorts people into groups: the impact ratios of each table, for each such group."""
     return {
-        f"{label}, by {name}": {_name(item["group"]): item["impact_ratio"] for item in part["groups"]}
+        f"{label}, by {name}": {_name(item["group"], grouping): item["impact_ratio"] for item in part["groups"]}
         for name, grouping in tables.items()
         for label, part in grouping.get("impact_ratios_per_class", {}).items()
     }

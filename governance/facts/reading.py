@@ -108,6 +108,10 @@ class Reading:
         """What was evaluated of this kind: on test data first, then on validation and on training data."""
         return [one for one in self._measured if one.item.kind == kind]
 
+    def tested(self, kind: str) -> list[Measured]:
+        """The same, but for what was evaluated on the data that it was trained on: that shows nothing of use."""
+        return [one for one in self.measured(kind) if one.item.dataset_role != DatasetRole.TRAINING]
+
     def evidence(self, *kinds: str) -> list[EvidenceItem]:
         """The evidence of these kinds that nothing supersedes, newest first."""
         found = [

@@ -26,13 +26,22 @@ RARE = frozenset({17, 18, 19})
 """Applicants of a race that has less than 2 percent of the rows."""
 BIAS_SPEC = {
     "task": "binary",
-    "columns": {"y_true": "hired", "y_pred": "invited", "y_score": "score", "id": "id", "condition": "condition"},
+    "columns": {"y_true": "hired", "y_pred": "invited", "y_score": "score", "id": "id"},
     "positive_label": "1",
     "sensitive": ["sex", "race"],
     "missing": "exclude",
     "scoring": True,
-    "baseline_condition": "as received",
     "exclude_under_two_percent": True,
+    "intervals": {"draws": 200, "level": 0.95},
+    "seed": 7,
+}
+ROBUSTNESS_SPEC = {
+    "task": "binary",
+    "columns": {"y_true": "hired", "y_pred": "invited", "id": "id", "condition": "condition"},
+    "positive_label": "1",
+    "sensitive": ["sex"],
+    "missing": "exclude",
+    "baseline_condition": "as received",
     "intervals": {"draws": 200, "level": 0.95},
     "seed": 7,
 }
@@ -76,9 +85,24 @@ class Hiring:
     def actor(self, role: str) -> Any:
         return cast.acting(self.team[role])
 
+    def evaluate(
+        self, kind: str, evidence: Evidence, spec: dict[str, Any], *, role: str = "developer", **given: Any
+    ) -> Evaluation:
+        """Have something evaluated here and now."""
+        made = evaluations.request_evaluation(
+            self.version, kind=kind, evidence=evidence, spec=spec, actor=self.actor(role), **given
+        )
+        runner.run(made.pk)
+        made.refresh_from_db()
+        assert made.status == "SUCCEEDED", made.failure
+        return made
+
     def release(self) -> Release:
         """Submit the version, have it signed by validator and approver, and promote it."""
         self.submit_and_sign()
+        return self.promote()
+
+    def promote(self) -> Release:
         return promotion.promote(
             self.version,
             environment="production",
@@ -102,21 +126,17 @@ def make_applicants(offset: int = 0) -> bytes:
     return "\n".join(lines).encode() + b"\n"
 
 
-def make_invitations() -> bytes:
-    """Who was invited, as received and with one answer in ten left out. Of one applicant the sex is not known."""
-    lines = ["id,sex,race,hired,invited,score,condition"]
-    for condition, shift in (("as received", 0), ("answers missing", 1)):
+def make_invitations(*conditions: str) -> bytes:
+    """Who was invited, as received or under each condition. Of one applicant the sex is not known."""
+    lines = ["id,sex,race,hired,invited,score" + (",condition" if conditions else "")]
+    for condition in conditions or ("",):
         for number in range(APPLICANTS):
             score = _score(number)
-            invited = int((score > 0.5) != (number % 10 == 0 and bool(shift)))
+            invited = int((score > 0.5) != (number % 10 == 0 and condition == "answers missing"))
             sex = "" if number == 5 else _sex(number)
-            lines.append(f"{number},{sex},{_race(number)},{int(score > 0.4)},{invited},{score},{condition}")
+            line = f"{number},{sex},{_race(number)},{int(score > 0.4)},{invited},{score}"
+            lines.append(f"{line},{condition}" if condition else line)
     return "\n".join(lines).encode() + b"\n"
-
-
-def make_scores() -> bytes:
-    """The score of every applicant."""
-    return "\n".join(["id,score", *(f"{number},{_score(number)}" for number in range(APPLICANTS))]).encode() + b"\n"
 
 
 def _sex(number: int) -> str:
@@ -228,7 +248,8 @@ def _declare_data(version: ModelVersion, developer: User) -> None:
         for table in (make_applicants(1_000), make_applicants())
     )
     lineage.declare_dataset_use(version, dataset_version=training, role="training", actor=actor)
-    lineage.declare_dataset_use(version, dataset_version=test, role="test", actor=actor)
+    for role in ("validation", "test"):
+        lineage.declare_dataset_use(version, dataset_version=test, role=role, actor=actor)
 
 
 def _submit_evidence(version: ModelVersion, developer: User) -> dict[str, Evidence]:
@@ -259,22 +280,14 @@ def _evaluate(made: Hiring) -> None:
     """Have everything evaluated; the bias audit is asked for by somebody who had no part in the rest."""
     further = {"by": made.team["developer"], "file_name": "further.csv"}
     training = cast.submit(made.version, "table", title="Training", file=[make_applicants(1_000)], **further)
-    scores = cast.submit(made.version, "predictions", title="Scores", file=[make_scores()], **further)
-    asked: dict[str, tuple[str, dict[str, Any], str, dict[str, Evidence]]] = {
-        "bias_audit": ("predictions", BIAS_SPEC, "compliance", {}),
-        "explanation": ("attributions", EXPLANATION_SPEC, "developer", {"predictions": scores}),
-        "data_quality": ("table", QUALITY_SPEC, "developer", {"training": training}),
+    tried = make_invitations("as received", "answers missing")
+    disturbed = cast.submit(made.version, "predictions", title="Disturbed", file=[tried], **further)
+    own = made.evidence
+    made.evaluations |= {
+        "robustness": made.evaluate("bias_audit", disturbed, ROBUSTNESS_SPEC, dataset_role="validation"),
+        "bias_audit": made.evaluate("bias_audit", own["predictions"], BIAS_SPEC, role="compliance"),
+        "explanation": made.evaluate(
+            "explanation", own["attributions"], EXPLANATION_SPEC, inputs={"predictions": own["predictions"]}
+        ),
+        "data_quality": made.evaluate("data_quality", own["table"], QUALITY_SPEC, inputs={"training": training}),
     }
-    for kind, (evidence, spec, role, inputs) in asked.items():
-        evaluation = evaluations.request_evaluation(
-            made.version,
-            kind=kind,
-            evidence=made.evidence[evidence],
-            spec=spec,
-            inputs=inputs,
-            actor=made.actor(role),
-        )
-        runner.run(evaluation.pk)
-        evaluation.refresh_from_db()
-        assert evaluation.status == "SUCCEEDED", evaluation.failure
-        made.evaluations[kind] = evaluation
