@@ -14,6 +14,7 @@ from django.utils.text import slugify
 from governance import auditlog
 from governance.actors import API_TOKEN, COMMAND, Actor
 from governance.auditlog import Subject
+from governance.credentials import digest_credential
 from governance.exceptions import Duplicate, InvalidInput, NotPermitted
 from governance.look_alikes import fold_email, fold_letters
 from governance.models import ApiToken, Membership, Project, RequirementTemplate, RiskTier, Role, User
@@ -122,7 +123,13 @@ def change_password(*, password: str | Proof, new_password: str, actor: Actor) -
         raise InvalidInput("The new password is the present one.", field="new_password")
     _set_password(user, new_password, field="new_password")
     user.save(update_fields=["password"])
-    auditlog.append("user.password_changed", actor=actor, subject=_about(user), project=None)
+    auditlog.append(
+        "user.password_changed",
+        actor=actor,
+        subject=_about(user),
+        project=None,
+        data={"credential": digest_credential(user.password)},
+    )
     return user
 
 
@@ -135,6 +142,8 @@ def _log_opening(user: User, actor: Actor) -> None:
         data={
             "organisation_administrator": user.is_organisation_administrator,
             "person": user.person_key,
+            "login": user.username,
+            "credential": digest_credential(user.password),
         },
     )
 
@@ -261,7 +270,7 @@ def create_token(
         actor=actor,
         subject=Subject("token", token.pk, prefix),
         project=project,
-        data={"scopes": token.scopes, "days": days},
+        data={"scopes": token.scopes, "days": days, "credential": digest_credential(token.secret_digest)},
     )
     return token, secret
 

@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -73,6 +74,10 @@ class User(AbstractUser):
 
     def get_short_name(self) -> str:
         return self.get_full_name()
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether this is the password. The stored hash is on record, so it is not silently made anew here."""
+        return check_password(raw_password, self.password)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise models.ProtectedError("Users are closed (is_active=False), never deleted.", {self})

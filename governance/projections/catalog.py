@@ -65,7 +65,7 @@ class Versions(RowPerEntry):
     table = ModelVersion
     makers = frozenset({"version.registered"})
     types = makers
-    columns = ("model_id", "created_by_id")
+    columns = ("model_id", "created_by_id", "number", "model__name")
 
     def prepare(self, entries: Sequence[Entry]) -> None:
         super().prepare(entries)
@@ -78,6 +78,9 @@ class Versions(RowPerEntry):
         return {"model_id": entry.related_id("model"), "created_by_id": entry.actor_id}
 
     def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        # A pipeline asks for a version by its number: two that changed places must not go unseen.
+        if f"{row['model__name']} v{row['number']}" != entry.subject["label"]:
+            yield f"it is {row['model__name']} v{row['number']}, recorded is {entry.subject['label']}"
         if sorted(self.artifacts.get(row["pk"], ())) != sorted(entry.data["artifacts"]):
             yield "its artifacts are not the recorded ones"
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from governance.canonical import sha256_hex
+from governance.credentials import digest_credential
 from governance.models import ApiToken, Membership, SecondFactor, User
 from governance.projections.base import (
     SAME_MOMENT,
@@ -19,25 +20,48 @@ from governance.projections.base import (
     moment_differs,
 )
 
+WHO = ("full_name", "person_key", "username", "password")
+
 
 class Accounts(Projection):
-    """Administrators and closed accounts. An account nobody gave any right may stand without an entry."""
+    """Who stands behind a login and what proves it: names, persons, passwords, administrators, closed accounts.
 
-    types = frozenset({"user.created", "user.closed"})
+    An account nobody gave any right may stand without an entry, and older entries say less of an account.
+    """
+
+    types = frozenset({"user.created", "user.closed", "user.password_changed"})
 
     def __init__(self) -> None:
         self.administrators: dict[int, tuple[bool, int]] = {}
         self.closed: dict[int, int] = {}
+        self.opened: dict[int, tuple[dict[str, str], int]] = {}
+        self.credentials: dict[int, tuple[str, int]] = {}
 
     def read_one(self, entry: Entry) -> Iterable[str]:
+        key = entry.subject_id
         if entry.type == "user.closed":
-            self.closed[entry.subject_id] = entry.index
-        else:
-            administers = bool(entry.data["organisation_administrator"])
-            self.administrators[entry.subject_id] = (administers, entry.index)
+            self.closed[key] = entry.index
+        if entry.type == "user.created":
+            self.administrators[key] = (bool(entry.data["organisation_administrator"]), entry.index)
+            said = {"full_name": entry.subject["label"], "person_key": entry.data.get("person")}
+            said["username"] = entry.data.get("login")
+            self.opened[key] = {name: value for name, value in said.items() if value is not None}, entry.index
+        if "credential" in entry.data:
+            self.credentials[key] = (entry.data["credential"], entry.index)
         return ()
 
     def finish(self) -> Iterator[Problem]:
+        yield from self._compare_rights()
+        for key, full_name, person, username, password in iterate_rows(User, *WHO):
+            recorded, index = self.opened.get(key, ({}, None))
+            row = {"full_name": full_name or username, "person_key": person, "username": username}
+            for what in differences(row, recorded):
+                yield Problem(index, f"user {key}: {what}")
+            credential, index = self.credentials.get(key, (None, None))
+            if credential is not None and digest_credential(password) != credential:
+                yield Problem(index, f"user {key}: the password is not the one that was recorded last")
+
+    def _compare_rights(self) -> Iterator[Problem]:
         columns = ("is_organisation_administrator", "is_active", "is_system")
         for key, administers, active, system in iterate_rows(User, *columns):
             recorded, index = self.administrators.pop(key, (False, None))
@@ -110,7 +134,7 @@ class Tokens(RowPerEntry):
     table = ApiToken
     makers = frozenset({"token.created"})
     types = makers | frozenset({"token.revoked"})
-    columns = ("user_id", "prefix", "scopes", "project_id", "expires_at", "revoked_at")
+    columns = ("user_id", "prefix", "scopes", "project_id", "expires_at", "revoked_at", "secret_digest")
 
     def expected(self, entry: Entry) -> dict[str, Any]:
         return {
@@ -124,6 +148,8 @@ class Tokens(RowPerEntry):
         ends = entry.at + timedelta(days=entry.data["days"])
         if abs(row["expires_at"] - ends) > SAME_MOMENT:
             yield f"it lives until {row['expires_at']}, recorded is {ends}"
+        if entry.data.get("credential") not in (None, digest_credential(row["secret_digest"])):
+            yield "its secret is not the one that was made"
 
     def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         if row["revoked_at"] is None:

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from governance.actions import people
 from governance.actors import COMMAND, SESSION, Actor
+from governance.credentials import digest_credential
 from governance.exceptions import NotPermitted
 from governance.models import AuditLogEntry, User
 from tests import cast
@@ -35,7 +36,12 @@ def test_first_administrator_may_sign_in_and_the_log_says_who_came(monkeypatch: 
     assert (body["type"], body["subject"]["id"], body["data"]) == (
         "user.created",
         user.pk,
-        {"organisation_administrator": True, "person": user.person_key},
+        {
+            "organisation_administrator": True,
+            "person": user.person_key,
+            "login": "ada",
+            "credential": digest_credential(user.password),
+        },
     )
     assert (body["actor"]["login"], body["actor"]["authentication"]) == ("system", "command")
 

@@ -50,7 +50,8 @@ MADE_ELSEWHERE = {
     *("emergency.asked", "emergency.withdrawn", "evaluation.cancelled", "follow_up.closed"),
     *("log.key_added", "log.key_retired", "log.key_revoked", "membership.confirmed", "policy.adopted"),
     *("policy.proposed", "policy.withdrawn", "project.solo_mode_switched", "release.rolled_back"),
-    *("release.withdrawn", "report.failed", "sign_off.overruled", "version.promoted_in_emergency"),
+    *("release.withdrawn", "report.failed", "sign_off.overruled", "user.password_changed"),
+    "version.promoted_in_emergency",
 }
 
 

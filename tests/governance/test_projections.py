@@ -11,9 +11,10 @@ from django.db.models import Min
 from django.utils import timezone
 
 from governance import store
+from governance.actions import people
 from governance.canonical import canonical_digest
 from governance.log_verification import verify_files
-from governance.models import EvaluationInput, Remark, SecondFactor, StoredFile
+from governance.models import EvaluationInput, Remark, SecondFactor, StoredFile, User
 from tests import cast
 from tests.governance.log_history import History
 from tests.governance.tampering import check, read_entry, run_sql
@@ -67,15 +68,21 @@ ROW_CHANGES: list[tuple[str, str, str | None, dict[str, Any]]] = [
     ("registeredmodel", "model.tiered", None, {"revision": 1}),
     ("registeredmodel", "model.registered", None, {"owner_id": 1}),
     ("modelversion", "version.registered", None, {"created_by_id": 1}),
+    ("modelversion", "version.registered", None, {"number": 77}),
     ("requirement", "requirement.withdrawn", None, {"withdrawn_at": None}),
     ("proofofconcept", "proof_of_concept.decided", None, {"decision": "no_go"}),
     ("proofofconcept", "proof_of_concept.decided", None, {"decided_by_id": 1}),
     ("membership", "membership.granted", "membership", {"role": "approver"}),
     ("membership", "membership.ended", "membership", {"ended_at": None}),
     ("user", "user.created", None, {"is_organisation_administrator": False}),
+    ("user", "user.created", None, {"person_key": "another human"}),
+    ("user", "user.created", None, {"full_name": "Somebody Else"}),
+    ("user", "user.created", None, {"username": "somebody"}),
+    ("user", "user.created", None, {"password": "a hash that an intruder knows the password of"}),
     ("user", "user.closed", None, {"is_active": True}),
     ("apitoken", "token.created", None, {"scopes": '["administer"]'}),
     ("apitoken", "token.created", None, {"expires_at": LATER}),
+    ("apitoken", "token.created", None, {"secret_digest": "0" * 64}),
     ("apitoken", "token.revoked", None, {"revoked_at": None}),
     ("secondfactor", "user.second_factor_added", None, {"material": "another key"}),
     ("secondfactor", "user.second_factor_added", None, {"user_id": 1}),
@@ -260,6 +267,16 @@ def test_administrator_made_by_orm_is_found(history: History) -> None:
     (problem,) = check().problems
     assert problem.what == f"user {auditor.pk} is an organisation administrator, but the log says otherwise"
     assert read_entry(problem.index or 0)["subject"]["id"] == auditor.pk
+
+
+def test_former_password_put_back_is_found_with_the_entry_that_changed_it(history: History) -> None:
+    before = User.objects.get(pk=history.root.pk)
+    people.change_password(password=cast.PASSWORD, new_password="Nine tall cranes!", actor=cast.acting(before))
+    assert check().problems == ()
+    assert User.objects.get(pk=before.pk).check_password("Nine tall cranes!")
+    User.objects.filter(pk=before.pk).update(password=before.password)
+    (problem,) = check().problems
+    assert (problem.index, "password" in problem.what) == (history.index_of("user.password_changed", last=True), True)
 
 
 def test_entry_without_its_data_is_named_and_stops_nothing(history: History) -> None:
