@@ -79,8 +79,17 @@ def _places(tree: ast.Module) -> Iterator[tuple[tuple[Step, ...], str]]:
             for inner, item in enumerate(statement.body):
                 if isinstance(item, Functions):
                     yield from _within(item, (*at, ("body", inner)), f"{statement.name}.{item.name}")
-        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            yield from _walk(statement.value, (*at, ("value", None)), "")
+        elif constant_of(statement):
+            yield from _walk(statement.value, (*at, ("value", None)), "")  # type: ignore[attr-defined]
+
+
+def constant_of(statement: ast.stmt) -> str:
+    """The name of the module's constant that a statement gives a value, or nothing."""
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None and isinstance(statement.target, ast.Name):
+        return statement.target.id
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        return statement.targets[0].id
+    return ""
 
 
 def _within(function: Functions, at: tuple[Step, ...], owner: str) -> Iterator[tuple[tuple[Step, ...], str]]:
@@ -163,6 +172,12 @@ def _of_and_or(node: ast.BoolOp) -> Iterator[tuple[str, Change]]:
         yield _told(value, "left out of and/or"), _drop("values", index)
 
 
+def _of_set(node: ast.Set) -> Iterator[tuple[str, Change]]:
+    for index, item in enumerate(node.elts):
+        if len(node.elts) > 1:
+            yield _told(item, "left out of the set"), _drop("elts", index)
+
+
 def _of_arithmetic(node: ast.BinOp) -> Iterator[tuple[str, Change]]:
     if type(node.op) in ARITHMETIC:
         yield _told(node, "other arithmetic"), _set("op", ARITHMETIC[type(node.op)]())
@@ -210,6 +225,7 @@ FAULTS: dict[tuple[type[ast.AST], ...], Callable[[Any], Iterator[tuple[str, Chan
     (ast.Compare,): _of_comparison,
     (ast.BoolOp,): _of_and_or,
     (ast.BinOp,): _of_arithmetic,
+    (ast.Set,): _of_set,
     (ast.UnaryOp,): _of_sign,
     (ast.Name,): _of_name,
     (ast.IfExp,): _of_test,

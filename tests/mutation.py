@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
-from tests.mutants import Mutant, codes_of, make_mutants
+from tests.mutants import Mutant, codes_of, constant_of, make_mutants
 
 ROOT = Path(__file__).resolve().parents[1]
 GATE = [
@@ -174,7 +174,7 @@ class Planter:
         for cache in self.caches:
             cache.cache_clear()
         if not mutant.owner:
-            scope = plant_constant(self.module, code, find_constant(tree, mutant.line))
+            scope = plant_constants(self.module, tree, code)
             for name, functions in self.functions.items():
                 for function in functions if isinstance(scope.get(name), FunctionType) else ():
                     function.__defaults__ = scope[name].__defaults__
@@ -193,29 +193,21 @@ def find_caches() -> list[Any]:
     return [thing for thing in cached if str(getattr(thing, "__module__", "")).startswith("governance")]
 
 
-def plant_constant(module: Path, code: CodeType, name: str) -> dict[str, Any]:
-    """Compute the module's constants anew, and put the faulty one wherever the old one was imported; return all."""
+def plant_constants(module: Path, tree: ast.Module, code: CodeType) -> dict[str, Any]:
+    """Compute the module's constants anew, and put those that differ wherever the old ones were imported."""
     loaded = [item for item in list(sys.modules.values()) if getattr(item, "__file__", None) == str(module)]
-    scope: dict[str, Any] = {
-        "__name__": loaded[0].__name__,
-        "__file__": str(module),
-        "__package__": loaded[0].__package__,
-    }
+    first = loaded[0]
+    scope: dict[str, Any] = {"__name__": first.__name__, "__file__": str(module), "__package__": first.__package__}
     exec(code, scope)  # noqa: S102 - our own source with one fault
-    old = getattr(loaded[0], name)
-    for holder in list(sys.modules.values()):
-        if holder in loaded or getattr(holder, name, None) is old and holder.__name__.startswith("governance"):
-            setattr(holder, name, scope[name])
+    for name in filter(None, map(constant_of, tree.body)):
+        old = getattr(first, name)
+        if scope[name] == old:
+            continue
+        for holder in list(sys.modules.values()):
+            ours = holder.__name__.startswith(("governance", "portal"))
+            if holder in loaded or (ours and getattr(holder, name, None) is old):
+                setattr(holder, name, scope[name])
     return scope
-
-
-def find_constant(tree: ast.Module, line: int) -> str:
-    """The name that is given a value in this line."""
-    for item in tree.body:
-        if isinstance(item, ast.Assign) and item.lineno <= line <= (item.end_lineno or item.lineno):
-            assert isinstance(item.targets[0], ast.Name)
-            return item.targets[0].id
-    raise LookupError(line)
 
 
 def copy_database() -> Path | None:

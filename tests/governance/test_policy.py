@@ -348,3 +348,31 @@ def test_broken_yaml_is_named_where_it_breaks_and_not_where_it_began():
 
 def test_the_whole_of_a_text_has_no_key():
     assert read_policy_text("- a").key == ""
+
+
+@pytest.mark.parametrize("kind", EvidenceKind.values)
+def test_every_kind_of_evidence_can_be_demanded(kind):
+    assert parse_policy(f"{BARE}\nevidence: [{kind}]").evidence == (kind,)
+
+
+@pytest.mark.parametrize("kind", EvaluationKind.values)
+def test_every_kind_of_evaluation_can_be_demanded(kind):
+    demanded = parse_policy(f"{BARE}\nevaluations: [{{kind: {kind}, dataset_role: test}}]").evaluations
+    assert demanded == (EvaluationNeed(kind, "test"),)
+
+
+def test_names_are_limited_in_length():
+    assert parse_policy(BARE.replace("policy: Bare", f"policy: {'x' * 120}")).name == "x" * 120
+    assert fault_of(BARE.replace("policy: Bare", f"policy: {'x' * 121}")).key == "policy"
+    assert parse_policy(f"{BARE}\ncriteria: [{{metric: {'x' * 100}}}]").criteria[0].metric == "x" * 100
+    assert fault_of(f"{BARE}\ncriteria: [{{metric: {'x' * 101}}}]").key == "metric"
+
+
+def test_no_sign_offs_at_all_is_said_as_such():
+    text = BARE.replace("[{role: validator}, {role: approver}]", "[]")
+    assert fault_of(text).fault == "the policy must name its sign-offs."
+
+
+def test_conditions_are_read_whole():
+    text = f"{BARE}\nconditions: {{allowed: true, run_until_due: true, longest_days: 20}}"
+    assert parse_policy(text).conditions == ConditionRule(allowed=True, run_until_due=True, longest_days=20)
