@@ -31,9 +31,9 @@ def conditional(version: Any, owner: str = "dana") -> dict[str, Any]:
     return vote(version, decision="approve_conditions", reason="Nearly.", conditions=conditions)
 
 
-def test_condition_is_set_and_fulfilled(ready_version, validator, developer, organisation_administrator) -> None:
-    project = ready_version.model.project
-    second = cast.make_member("vera", "Vera Lund", project, "validator", by=organisation_administrator)
+def test_condition_is_set_and_fulfilled(model_with_go, validator, developer, organisation_administrator) -> None:
+    second = cast.make_member("vera", "Vera Lund", model_with_go.project, "validator", by=organisation_administrator)
+    ready_version = cast.make_ready_version(model_with_go, developer=developer)
     path = f"model-versions/{ready_version.pk}/sign-offs"
     signed = answered(as_person(validator).post(path, conditional(ready_version)), 201)
     (condition,) = signed["conditions"]
@@ -61,11 +61,10 @@ def test_condition_names_a_member(ready_version, validator, stranger, owner) -> 
 
 
 def test_refusal_is_overruled_by_the_role_of_the_policy(
-    ready_version, validator, approver, administrator, organisation_administrator
+    second_administrator, ready_version, validator, approver, administrator
 ) -> None:
     """The administrator of the cast decided on the proof of concept, and contributed by that."""
-    project = ready_version.model.project
-    ingrid = cast.make_member("ingrid", "Ingrid Falk", project, "administrator", by=organisation_administrator)
+    ingrid = second_administrator
     refusal = cast.sign(ready_version, validator, "validator", "reject")
     path, given = f"sign-offs/{refusal.pk}/overrule", {"reason": "Answered.", "password": cast.PASSWORD}
 
