@@ -19,6 +19,7 @@ from governance.facts import (
     evaluations,
     explanations,
     fairness,
+    issued,
     logs,
     organisation,
     requirements,
@@ -63,6 +64,7 @@ def read_facts(dossier: Dossier) -> dict[str, Recorded]:
     for read in READERS:
         _add(found, read(reading))
     _add(found, answers.read(reading))
+    _add(found, issued.read(reading, found.copy()))
     return found | _read_signatures(reading, found)
 
 

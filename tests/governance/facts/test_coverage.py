@@ -9,12 +9,17 @@ import pytest
 import yaml
 
 from governance.actions import catalog, people
+from governance.actions.answers import record_answer
+from governance.actions.reports import request_report
+from governance.auditlog import database_now
 from governance.coverage import cover
 from governance.dossier import collect
-from governance.frameworks.catalogue import parse_framework, shipped_texts
-from governance.frameworks.judging import Coverage
+from governance.facts import read_facts_of
+from governance.frameworks.catalogue import Control, parse_framework, shipped_texts
+from governance.frameworks.judging import ControlState, Coverage, judge_control
 from governance.frameworks.recorded import Strength
 from governance.models import ModelVersion, Role, User
+from governance.reports import kinds, press, report_signing
 from governance.signer import sign_once
 from tests import cast
 from tests.governance.facts.answering import answer_everything, sign_everything
@@ -109,6 +114,35 @@ def test_nothing_is_recorded(hiring: Hiring):
         found = find(coverages, name)
         assert found.applies is None, name
         assert states_of(found) == expected(name, NOTHING), name
+
+
+def test_public_summary_that_was_issued_covers_its_control(hiring: Hiring, monkeypatch: pytest.MonkeyPatch):
+    """Each part once it was recorded before the summary was printed; what is recorded afterwards is not in it."""
+    skip_printing(monkeypatch)
+    control = parse_framework(shipped_texts()["nyc_ll144"]).find("LL144-303a1")
+    assert control is not None
+    assert issue_summary(hiring, control) == ControlState.PARTIAL
+    situation = SITUATIONS["nyc_ll144"]["bias_audit.data_source"]
+    record_answer(hiring.version, fact="bias_audit.data_source", value=situation, actor=hiring.actor("developer"))
+    recorded = read_facts_of(hiring.version)
+    assert judge_control(control, recorded, None, database_now()).state == ControlState.PARTIAL
+    assert issue_summary(hiring, control) == ControlState.MET
+
+
+def skip_printing(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = "sha256:" + "7" * 64
+    monkeypatch.setattr(kinds, "make", lambda *_args, **_given: kinds.Made(b"%PDF-1.7 short", 1, "summary.pdf"))
+    monkeypatch.setattr(
+        report_signing,
+        "sign_report",
+        lambda _report, rendered, **_given: report_signing.Signed(rendered, "B-B", digest, digest, digest),
+    )
+
+
+def issue_summary(hiring: Hiring, control: Control) -> ControlState:
+    report = request_report(hiring.version, kind="public_summary", actor=hiring.actor("compliance"))
+    assert press.render(report.pk) is True
+    return judge_control(control, read_facts_of(hiring.version), None, database_now()).state
 
 
 def test_what_is_measured_counts_more_than_what_is_said(hiring: Hiring):

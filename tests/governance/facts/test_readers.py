@@ -60,7 +60,7 @@ READ = read_words("""
 READ_ELSEWHERE = read_words("""
     design.reproducible deployment.rollback system.decommission validation.findings validation.closure
     portal.two_components portal.first_signing_full portal.broken_session_full portal.open_controls
-    bias_audit.group_outputs
+    bias_audit.group_outputs bias_audit.summary
 """)
 
 
