@@ -45,13 +45,18 @@ def _read_bias_audit(reading: Reading, one: Measured) -> Iterator[Recorded]:
     }
     if one.row.finished_at is not None:
         parts["bias_audit.date"] = one.row.finished_at.date().isoformat()
-    tables = _find_tables(one.result)
-    parts |= {f"bias_audit.{name}_table": _tell_table(grouping) for name, grouping in tables.items()}
-    if tables:
-        parts |= _read_rule(one.result, tables)
-    for fact, value in parts.items():
-        if value is not None:
-            yield reading.of_evaluation(fact, value, one)
+    for fact, value in (parts | tell_rule(one.result)).items():
+        yield reading.of_evaluation(fact, value, one)
+
+
+def tell_rule(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What the rule asks of an audit, by fact, as far as its result says it: nothing without sex and race."""
+    tables = _find_tables(result)
+    if not tables:
+        return {}
+    told = {f"bias_audit.{name}_table": _tell_table(grouping) for name, grouping in tables.items()}
+    told |= _read_rule(result, tables)
+    return {fact: value for fact, value in told.items() if value is not None}
 
 
 def _find_tables(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
