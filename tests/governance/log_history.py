@@ -10,14 +10,17 @@ from django.db import transaction
 
 from governance import auditlog, leases, runner, store
 from governance.actions import (
+    answers,
     authentication,
     catalog,
     discussion,
     evaluations,
+    frameworks,
     people,
     promotion,
     reports,
     requirements,
+    rulings,
     submission,
     waivers,
 )
@@ -25,6 +28,8 @@ from governance.actors import COMMAND, SYSTEM, Actor
 from governance.amendment import version_and_model
 from governance.auditlog import Subject
 from governance.dossier import collect, keep
+from governance.facts import digest_fact, read_facts_of
+from governance.frameworks.vocabulary import facts
 from governance.models import (
     AuditLogEntry,
     ComplianceReport,
@@ -39,6 +44,7 @@ from governance.models import (
 )
 from governance.signer import sign_once
 from tests import cast
+from tests.governance.framework_texts import SMALL
 from tests.second_factors import add_totp
 
 
@@ -94,6 +100,7 @@ def make_history() -> History:
     live = _release(model, team)
     _reject_one(model, team)
     open_version = _leave_one_open(model, team)
+    _hold_against_a_framework(open_version, team, root)
     _issue_report(live.version, team["auditor"])
     sign_once()
     for release in (former, live):
@@ -224,6 +231,38 @@ def _talk_about(version: ModelVersion, team: dict[str, User]) -> None:
     discussion.write_remark(version, text="Those of last year.", parent=asked, actor=developer)
     discussion.resolve_question(asked, resolution="Thank you.", actor=auditor)
     discussion.write_remark(version, text="And since when?", item_key="lineage", is_question=True, actor=auditor)
+
+
+def _hold_against_a_framework(version: ModelVersion, team: dict[str, User], root: User) -> None:
+    """A framework loaded, corrected and another withdrawn; answers, a signature on a record, a ruling on a control."""
+    frameworks.load_framework(SMALL, actor=cast.acting(root))
+    frameworks.load_framework(SMALL.replace("Rule 2", "Rule 2a"), actor=cast.acting(root))
+    other = frameworks.load_framework(SMALL.replace('"house-rules"', '"old-rules"'), actor=cast.acting(root))
+    frameworks.withdraw_framework(other, reason="Replaced.", actor=cast.acting(root))
+    developer, approver = cast.acting(team["developer"]), cast.acting(team["approver"])
+    given = {"design.logic": "A tree.", "conformity.declaration_fields": {"provider": "Northfield"}}
+    for fact, value in given.items():
+        answers.record_answer(version, fact=fact, value=value, actor=developer)
+    seen = digest_fact(facts()["conformity.declaration"], read_facts_of(version))
+    assert seen is not None
+    rulings.sign_fact(
+        version,
+        fact="conformity.declaration",
+        meaning="declaration of conformity",
+        seen_digest=seen,
+        password=cast.PASSWORD,
+        actor=approver,
+    )
+    rulings.rule_on_control(
+        version,
+        framework="house-rules",
+        control="H-1",
+        kind="waived",
+        reason="In spring.",
+        expires_at=datetime.now(UTC) + timedelta(days=20),
+        password=cast.PASSWORD,
+        actor=approver,
+    )
 
 
 def _issue_report(version: ModelVersion, by: User) -> None:

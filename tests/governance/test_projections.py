@@ -95,6 +95,21 @@ ROW_CHANGES: list[tuple[str, str, str | None, dict[str, Any]]] = [
     ("remark", "question.resolved", None, {"resolved_by_id": 1}),
     ("remark", "question.resolved", None, {"resolution": "No thanks."}),
     ("requirementtemplate", "template.written", None, {"text": "- title: Nothing\n  statement: Nothing."}),
+    ("frameworkedition", "framework.loaded", None, {"text": "catalogue: 1"}),
+    ("frameworkedition", "framework.loaded", None, {"number": 9}),
+    ("frameworkedition", "framework.withdrawn", None, {"withdrawn_by_id": None}),
+    ("answer", "dossier.answered", None, {"value": '"An oracle."'}),
+    ("answer", "dossier.answered", None, {"fact": "risk.method"}),
+    ("answer", "dossier.answered", None, {"answered_by_id": 1}),
+    ("answer", "dossier.answered", None, {"answered_at": LONG_AGO}),
+    ("answer", "answer.recorded", None, {"version_id": None}),
+    ("factsignature", "fact.signed", None, {"digest": "sha256:" + "0" * 64}),
+    ("factsignature", "fact.signed", None, {"meaning": "I have seen nothing."}),
+    ("factsignature", "fact.signed", None, {"signer_name": "Somebody Else"}),
+    ("controlruling", "control.ruled", None, {"expires_at": LATER}),
+    ("controlruling", "control.ruled", None, {"control": "H-2"}),
+    ("controlruling", "control.ruled", None, {"reason": "No reason."}),
+    ("compliancereport", "report.requested", None, {"framework": "nyc-ll144"}),
     ("compliancereport", "report.issued", None, {"status": "FAILED"}),
     ("compliancereport", "report.issued", None, {"log_index": 1}),
 ]
@@ -124,6 +139,9 @@ DELETED_ROWS = [
     ("requirement", "requirement.written", None),
     ("membership", "membership.granted", "membership"),
     ("apitoken", "token.created", None),
+    ("answer", "dossier.answered", None),
+    ("controlruling", "control.ruled", None),
+    ("factsignature", "fact.signed", None),
 ]
 
 
