@@ -116,6 +116,10 @@ def test_parse_strict_accepts_plain_json(text, value):
     [
         (b'{"a":1,"b":{"c":1,"c":2}}', "'c' is given twice", None),
         (b'{"a":1,"\\u0061":2}', "'a' is given twice", None),
+        (b'{"a":1,"b":2,"b":3}', "'b' is given twice", None),
+        (b'["\\uZZZZ"]', "not JSON", 3),
+        (b'["a\\ud800"]', "surrogate", 1),
+        (b'["\\udfff"]', "surrogate", 1),
         (b"[NaN]", "not a finite number", 1),
         (b"[-Infinity]", "not a finite number", 1),
         (b"[1, 1e999]", "not a finite number", 4),
@@ -160,6 +164,28 @@ def test_parse_strict_counts_depth_to_the_limit():
 
 def test_parse_strict_ignores_brackets_inside_strings():
     assert parse_strict(b'["[[[[\\"[[[["]', max_bytes=100, max_depth=1) == ['[[[["[[[[']
+
+
+def test_parse_strict_counts_levels_and_not_brackets():
+    assert len(parse_strict(b"[" + b"[]," * 40 + b"[]]", max_bytes=1_000)) == 41
+
+
+def test_parse_strict_counts_texts_as_values():
+    assert parse_strict(b'["a","b"]', max_bytes=100, max_nodes=3) == ["a", "b"]
+    with pytest.raises(CanonicalError, match="more than 2 values"):
+        parse_strict(b'["a","b"]', max_bytes=100, max_nodes=2)
+
+
+def test_parse_strict_accepts_fifty_thousand_values():
+    assert len(parse(b"[" + b"0," * 49_998 + b"0]")) == 49_999
+    with pytest.raises(CanonicalError, match="more than 50000 values"):
+        parse(b"[" + b"0," * 49_999 + b"0]")
+
+
+def test_an_error_says_where_if_anywhere():
+    nowhere, somewhere = CanonicalError("It is wrong"), CanonicalError("It is wrong", 3)
+    assert (str(nowhere), nowhere.message, nowhere.position) == ("It is wrong", "It is wrong", None)
+    assert (str(somewhere), somewhere.message) == ("It is wrong (at character 3)", "It is wrong")
 
 
 def test_parse_strict_counts_values_to_the_limit():
@@ -233,3 +259,24 @@ def test_check_log_profile_allows_the_greatest_integers():
 
 def test_check_log_profile_allows_exactly_sixteen_kibibytes():
     assert len(check_log_profile("x" * (16 * 1024 - 2))) == 16 * 1024
+
+
+@pytest.mark.parametrize("field", ["at", "digest", "id", "kind", "login", "request_id", "type"])
+@pytest.mark.parametrize("mark", "\n\u0085\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+def test_no_identifier_holds_a_control_character(field, mark):
+    with pytest.raises(CanonicalError, match=rf"\.{field} holds the control character"):
+        check_log_profile({"data": {field: f"a{mark}b"}})
+
+
+def test_identifiers_may_hold_whatever_is_seen():
+    seen = {"login": "".join(map(chr, range(32, 127))) + "é"}
+    assert check_log_profile(seen) == canonical_bytes(seen)
+
+
+def test_lists_are_levels_too():
+    value: list[object] = []
+    for _ in range(7):
+        value = [value]
+    assert check_log_profile(value) == canonical_bytes(value)
+    with pytest.raises(CanonicalError, match="nested deeper than 8"):
+        check_log_profile([value])
