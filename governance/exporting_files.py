@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +52,10 @@ def _stored(size: int, project: Project | None) -> Iterator[ExportedFile]:
     items = _of(Evidence.objects.filter(file=OuterRef("pk"), log_index__lt=size), project)
     issued = _of(ComplianceReport.objects.filter(log_index__lt=size), project)
     reports = issued.filter(Q(file=OuterRef("pk")) | Q(companion=OuterRef("pk")))
-    named = Exists(items) | Exists(reports)
-    if project is None:
-        named |= Exists(Answer.objects.filter(file=OuterRef("pk"), log_index__lt=size))
-    for rows in _batches(StoredFile.objects.filter(named), "digest"):
+    # A document of the organisation belongs to no project.
+    documents = Answer.objects.filter(file=OuterRef("pk"), log_index__lt=size)
+    named = [items, reports, *([documents] if project is None else [])]
+    for rows in _batches(StoredFile.objects.filter(reduce(or_, map(Exists, named))), "digest"):
         for (digest,) in rows:
             path = store.path_of(digest)
             if path.is_file():

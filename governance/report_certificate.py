@@ -89,7 +89,7 @@ class ReportKey:
 
         private = self.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         first, *others = (x509.Certificate.load(item.public_bytes(Encoding.DER)) for item in self.chain)
-        store = SimpleCertificateStore()
+        store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
         store.register_multiple(others)
         signer = SimpleSigner(first, keys.PrivateKeyInfo.load(private), store)
         made: bytes = asyncio.run(signer.async_sign(digest, ALGORITHM, use_pades=True)).dump()

@@ -274,17 +274,17 @@ def _issue_report(version: ModelVersion, by: User) -> None:
     about = {"project": version.model.project, "related": version_and_model(version)}
     with transaction.atomic():
         digest = "sha256:" + "7" * 64
-        asked = ReportSignature.objects.create(
+        rendering = ReportSignature.objects.create(
             report=report, unsigned_digest=digest, covered_digest=digest, signature="00"
         )
         entry = auditlog.append(
             "report.rendered",
             actor=Actor(User.objects.system(), SYSTEM),
             subject=Subject("report", report.pk, str(report), digest),
-            data={"dossier": dossier.digest, "rendering": asked.pk, "unsigned": digest, "certificates": [digest]},
+            data={"dossier": dossier.digest, "rendering": rendering.pk, "unsigned": digest, "certificates": [digest]},
             **about,
         )
-        auditlog.stamp(asked, entry)
+        auditlog.stamp(rendering, entry)
         leases.finish(report, status=WorkStatus.SUCCEEDED, dossier=dossier, file=stored, file_name="report.pdf")
         entry = auditlog.append(
             "report.issued",

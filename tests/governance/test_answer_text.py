@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from governance.answer_digest import digest_answer
@@ -82,6 +84,7 @@ def test_every_fact_of_the_vocabulary_can_be_answered_or_signed():
     for kind in facts().values():
         if kind.type == "sig":
             continue
+        given: Any
         if kind.keys:
             given = {kind.keys[0]: "x"}
         elif kind.choices:

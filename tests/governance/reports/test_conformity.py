@@ -74,7 +74,7 @@ def list_elements(pdf: pikepdf.Pdf, kind: str) -> list[Any]:
 def test_it_says_what_it_is(opened: pikepdf.Pdf):
     described = opened.Root.Metadata.read_bytes().decode()
     assert (opened.Root.MarkInfo.Marked, str(opened.Root.Lang)) == (True, "en")
-    assert opened.Root.ViewerPreferences.DisplayDocTitle is True
+    assert bool(opened.Root.ViewerPreferences.DisplayDocTitle)
     assert "Release dossier: Readmission triage, version 1" in described
     for words in ("<pdfaid:part>3", "<pdfaid:conformance>A", "<pdfuaid:part>1"):
         assert words in described.replace('pdfaid:part="3"', "<pdfaid:part>3").replace(

@@ -230,7 +230,7 @@ def make_quickly(monkeypatch: pytest.MonkeyPatch, rendered: bytes) -> None:
 
 @pytest.mark.signer
 def test_worker_waits_for_the_signer_who_signs_what_is_sealed(asked, monkeypatch, rendered):
-    monkeypatch.setattr(report_signing.time, "sleep", lambda _seconds: sign_once())
+    monkeypatch.setattr("governance.reports.report_signing.time.sleep", lambda _seconds: sign_once())
     assert press.render(asked.pk) is True
     asked.refresh_from_db()
     assert (asked.status, asked.failure) == (WorkStatus.SUCCEEDED, "")
