@@ -41,7 +41,7 @@ class Measured:
     result: Mapping[str, Any]
     log_index: int | None
 
-    @property
+    @cached_property
     def title(self) -> str:
         return f"{self.row.get_kind_display()} on {self.item.dataset} ({self.item.dataset_role} data)"
 

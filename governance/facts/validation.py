@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from governance.dossier_items import SignOffItem
 from governance.facts.reading import Reading
@@ -35,17 +36,16 @@ def _read_reviewer(reading: Reading) -> Iterator[Recorded]:
     if not votes:
         return
     last = votes[-1]
-    here = source_of(last)
-    roles = reading.roles_by_user.get(last.signer_id, frozenset())
-    given = {"at": last.signed_at, "by": (last.signer,), "recorder_roles": roles}
-    yield reading.says("validation.date", last.signed_at.date().isoformat(), here, **given)
+    told: dict[str, Any] = {"validation.date": last.signed_at.date().isoformat()}
     if is_independent(last, reading.dossier) and not reading.dossier.solo_mode:
-        told = {
+        told["validation.independence"] = {
             "reviewer": last.signer,
             "contributed_to_this_version": "no, by the log",
             "builds_in_this_project": "yes" if last.signer_person_key in reading.dossier.owning_team else "no",
         }
-        yield reading.says("validation.independence", told, here, **given)
+    roles = reading.roles_by_user.get(last.signer_id, frozenset())
+    for fact, value in told.items():
+        yield reading.says(fact, value, source_of(last), at=last.signed_at, by=(last.signer,), recorder_roles=roles)
 
 
 def _read_next(reading: Reading) -> Iterator[Recorded]:

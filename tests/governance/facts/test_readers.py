@@ -91,7 +91,7 @@ def test_every_fact_is_read_or_can_be_answered_or_signed():
 def test_what_is_read_has_the_shape_of_its_fact(released: dict[str, Recorded]):
     for fact, item in released.items():
         kind = facts()[fact]
-        shapes = {"list": list, "bool": bool, "num": int | float, "record": Mapping}
+        shapes: dict[str, Any] = {"list": list, "bool": bool, "num": int | float, "record": Mapping}
         assert isinstance(item.value, shapes.get(kind.type, str)), fact
         assert not kind.choices or item.value in kind.choices, fact
         if kind.keys:
