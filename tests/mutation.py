@@ -45,7 +45,7 @@ TESTS: dict[str, list[str]] = {
     "governance/gate_policy.py": GATE,
     "governance/gate_signing.py": GATE,
     "governance/gate_criteria.py": CRITERIA,
-    "governance/gate_evaluations.py": GATE,
+    "governance/gate_evaluations.py": [*GATE, "tests/governance/test_gate_evaluations.py"],
     "governance/dossier.py": ["tests/governance/test_dossier.py"],
     "governance/auditlog.py": ["tests/governance/test_auditlog.py"],
     "client/countersign/verifier.py": sorted(
