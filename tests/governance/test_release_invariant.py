@@ -183,12 +183,21 @@ class Office(RuleBasedStateMachine):
     def refuse(self, number: int, who: tuple[str, str], decision: str) -> None:
         self.sign(number, who[0], who[1], decision, SESSION, False)
 
-    @rule(number=st.integers(0, 3), who=st.sampled_from(("approver", "both")))
-    def release_rightly(self, number: int, who: str) -> None:
-        """Everything that is needed, in order, for a version that may be new; others have done what they did before."""
+    @rule(
+        number=st.integers(0, 3),
+        who=st.sampled_from(("approver", "both")),
+        after=st.sampled_from(("nothing", "touching", "a refusal")),
+    )
+    def release(self, number: int, who: str, after: str) -> None:
+        """Everything that a release needs, in order; before it, perhaps, something that must forbid it."""
         if number >= len(self.versions):
             self.register_version()
-        self.attempt(lambda: submission.submit_version(self.version(number), actor=self.actor("developer")))
+        if after == "touching":
+            self.submit_evidence(number, who, 100.0)
+        self.submit(number)
+        if after == "a refusal":
+            self.sign(number, "compliance", "compliance", "request_changes", SESSION, False)
+            self.submit(number)
         self.sign_rightly(number)
         self.promote(number, who, False)
         sign_once()
