@@ -29,6 +29,7 @@ from governance.releasing import ENTRY_TYPES
 
 LONGEST_KEPT = timedelta(minutes=1)
 MOST_KEPT = 256
+ENDING = (*ENTRY_TYPES.values(), "version.retired", "release.withdrawn")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def permit_for(version: ModelVersion, environment: str) -> Permit:
     release = live.select_related("version__model__project", "promoted_by").first()
     if release is None:
         return Permit("not_released", f"{version} is {version.state} and is not released into {environment}.", None)
-    if not is_recorded(release):
+    if not is_recorded(release) or has_ended_in_log(release):
         why = "The log does not record this release as it stands. An operator must run: manage.py verify_log"
         return Permit("not_recorded", why, release)
     if release.expires_at <= database_now():
@@ -73,6 +74,19 @@ def is_recorded(release: Release) -> bool:
     is_same = said == (release.environment, release.dossier_id, statement_digest(release.statement))
     versions = {thing["id"] for thing in body["related"] if thing["kind"] == "version"}
     return is_same and versions == {release.version_id} and _ends_as_stated(release)
+
+
+def has_ended_in_log(release: Release) -> bool:
+    """Whether a later entry ended this release, whatever its row says: one that somebody set live again by hand.
+
+    What ends a release is the next one of its model in its environment, a withdrawal, or a retirement of its version.
+    """
+    later = AuditLogEntry.objects.about("model", release.model_id).filter(type__in=ENDING, index__gt=release.log_index)
+    for body in read_bodies(later.values_list("index", flat=True)).values():
+        data = body["data"]
+        if release.environment in data.get("environments", [data.get("environment")]):
+            return True
+    return False
 
 
 def _ends_as_stated(release: Release) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from governance.actions import delegations, lineage, people
+from governance.actions import delegations, lineage, people, promotion
 from governance.auditlog import database_now
 from governance.dossier import collect
 from governance.exceptions import NotPermitted
@@ -26,12 +26,14 @@ from governance.models import (
     ModelVersion,
     Project,
     RegisteredModel,
+    Release,
     Requirement,
     User,
 )
+from governance.permits import permit_for
 from tests import cast
 from tests.governance.bypass.test_b03_roles_granted_late import waive
-from tests.governance.light import Light, make_light
+from tests.governance.light import Light, make_light, propose_light
 from tests.guards import behind_the_guards
 
 pytestmark = pytest.mark.django_db
@@ -234,3 +236,32 @@ def test_b10_giver_of_a_right_exchanged_by_hand_takes_the_votes_weight(light: Li
     assert judge(collect(version)).is_open
     Delegation.objects.update(from_user=light.team["administrator"])
     assert not judge(collect(version)).is_open
+
+
+# --- Releases ----------------------------------------------------------------------------------------
+
+
+def end_by_the_next(light: Light, release: Release) -> None:
+    light.promote(light.approve(light.version()))
+
+
+def end_by_retirement(light: Light, release: Release) -> None:
+    promotion.retire_version(release.version, reason="Old.", actor=cast.acting(light.team["approver"]))
+
+
+@pytest.mark.parametrize("end", [end_by_the_next, end_by_retirement])
+def test_b10_release_that_has_ended_permits_nothing_when_its_row_is_set_live_again(light, end):
+    release = light.promote(light.approve(light.version()))
+    assert permit_for(release.version, "production").code == "pending_seal"
+    end(light, release)
+    with behind_the_guards():
+        execute("UPDATE governance_release SET ended_at = %s WHERE ended_at IS NULL", database_now())
+        execute("UPDATE governance_release SET ended_at = NULL WHERE id = %s", release.pk)
+    assert permit_for(release.version, "production").code == "not_recorded"
+
+
+def test_b10_release_of_another_environment_ends_nothing_here(light):
+    release = light.promote(light.approve(light.version()))
+    propose_light(light.project, light.team, environment="staging")
+    light.promote(light.approve(light.version(environment="staging")))
+    assert permit_for(release.version, "production").code == "pending_seal"
