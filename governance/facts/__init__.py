@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from governance.canonical import canonical_digest
 from governance.dossier import Dossier, collect
+from governance.dossier_records import read_bodies, records
 from governance.facts import (
     answers,
     approvals,
@@ -89,13 +91,24 @@ def _join(known: Recorded, further: Recorded) -> Recorded:
 
 
 def _read_signatures(reading: Reading, found: Mapping[str, Recorded]) -> dict[str, Recorded]:
-    """The signed facts whose signatures cover what is recorded now."""
+    """The signed facts whose signatures cover what is recorded now, and stand so in the log."""
     standing: dict[str, list[FactSignature]] = {}
-    for row in FactSignature.objects.filter(version=reading.version.pk).order_by("pk"):
-        kind = facts().get(row.fact)
-        if kind is not None and row.digest == digest_fact(kind, found):
+    rows = list(FactSignature.objects.filter(version=reading.version.pk).order_by("pk"))
+    bodies = read_bodies(row.log_index for row in rows)
+    for row in rows:
+        kind, body = facts().get(row.fact), bodies.get(-1 if row.log_index is None else row.log_index)
+        if kind is not None and row.digest == digest_fact(kind, found) and _is_signed_so(row, body):
             standing.setdefault(row.fact, []).append(row)
     return {fact: _read_signed(fact, rows) for fact, rows in standing.items()}
+
+
+def _is_signed_so(row: FactSignature, body: dict[str, Any] | None) -> bool:
+    """Whether the log holds this signature of this person, in this role and with this meaning."""
+    if body is None or not records(body, "fact.signed", "fact", row.pk):
+        return False
+    data = body["data"]
+    said = (data.get("fact"), data.get("digest"), data.get("meaning"), data.get("role"), body["actor"]["id"])
+    return bool(said == (row.fact, row.digest, row.meaning, row.role, row.signer_id))
 
 
 def _read_signed(fact: str, rows: list[FactSignature]) -> Recorded:
