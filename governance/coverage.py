@@ -16,10 +16,17 @@ from governance.models import ControlRuling as RulingRow
 from governance.models import ControlRulingKind
 
 
-def cover(dossier: Dossier) -> list[Coverage]:
-    """The version's coverage of every framework in force: those that apply first, then the undecided."""
-    recorded = read_facts(dossier)
-    found = [cover_one(framework, dossier, recorded) for framework in frameworks_in_force().values()]
+def cover(dossier: Dossier, recorded: Mapping[str, Recorded] | None = None) -> list[Coverage]:
+    """The version's coverage of every framework in force: those that apply first, then the undecided.
+
+    ``recorded`` are its facts, where they have been read already. Asks the same queries however many frameworks stand.
+    """
+    recorded = read_facts(dossier) if recorded is None else recorded
+    now, rulings = database_now(), read_all_rulings(dossier.version_id)
+    found = [
+        judging.cover(framework, recorded, as_of=now, rulings=rulings.get(framework.id, ()))
+        for framework in frameworks_in_force().values()
+    ]
     rank = {True: 0, None: 1, False: 2}
     return sorted(found, key=lambda item: rank[item.applies])
 
@@ -33,23 +40,32 @@ def cover_one(framework: Framework, dossier: Dossier, recorded: Mapping[str, Rec
 
 def read_rulings(version_id: int, framework: str) -> list[ControlRuling]:
     """The newest ruling on each control that has not been lifted."""
-    newest: dict[str, RulingRow] = {}
-    for row in RulingRow.objects.filter(version=version_id, framework=framework).order_by("pk"):
-        newest[row.control] = row
-    return [
-        ControlRuling(
-            row.control,
-            row.kind == ControlRulingKind.WAIVED,
-            row.reason,
-            row.ruler_name,
-            row.role,
-            row.ruled_at,
-            row.expires_at,
-            row.log_index,
-        )
-        for row in newest.values()
-        if row.kind != ControlRulingKind.LIFTED
-    ]
+    return read_all_rulings(version_id).get(framework, [])
+
+
+def read_all_rulings(version_id: int) -> dict[str, list[ControlRuling]]:
+    """The same for every framework, by its id."""
+    newest: dict[tuple[str, str], RulingRow] = {}
+    for row in RulingRow.objects.filter(version=version_id).order_by("pk"):
+        newest[row.framework, row.control] = row
+    found: dict[str, list[ControlRuling]] = {}
+    for row in newest.values():
+        if row.kind != ControlRulingKind.LIFTED:
+            found.setdefault(row.framework, []).append(_read_ruling(row))
+    return found
+
+
+def _read_ruling(row: RulingRow) -> ControlRuling:
+    return ControlRuling(
+        row.control,
+        row.kind == ControlRulingKind.WAIVED,
+        row.reason,
+        row.ruler_name,
+        row.role,
+        row.ruled_at,
+        row.expires_at,
+        row.log_index,
+    )
 
 
 def facts_to_ask(coverages: list[Coverage]) -> dict[str, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from governance.exceptions import InvalidInput
 from governance.frameworks.catalogue import Control, Framework
 
@@ -39,3 +41,10 @@ def name_controls(framework: Framework, ids: list[str] | None) -> list[Control]:
     if unknown:
         raise InvalidInput(f"This framework has no control “{unknown[0][:80]}”.", field="controls")
     return [control for control in framework.controls if control.id in ids]
+
+
+def names_control(source: str, framework: Framework, control: Control) -> bool:
+    """Whether a requirement's source names the control: as it is written above, or by the control's id anywhere."""
+    if source == source_of(framework, control):
+        return True
+    return re.search(rf"(?<![\w.-]){re.escape(control.id)}(?![\w-])", source) is not None

@@ -36,6 +36,7 @@ RECORDS = (
     Entry(_("Models"), "cube", "pages:models", also=("/versions/", "/evidence/", "/evaluations/")),
     Entry(_("Datasets"), "database", "pages:datasets"),
     Entry(_("In use"), "rocket", "pages:in-use", also=("/findings/", "/emergencies/")),
+    Entry(_("Frameworks"), "book", "pages:frameworks", also=("/organisation/",)),
     Entry(_("Reports"), "file-certificate", "pages:reports"),
     Entry(_("Audit log"), "list-details", "pages:log"),
 )
@@ -43,7 +44,7 @@ WORKSHOP = (
     Entry(_("Projects"), "building", "pages:projects"),
     Entry(_("People"), "users", "pages:people", for_administrators=True),
     Entry(_("API tokens"), "key", "pages:tokens"),
-    Entry(_("API documentation"), "book", "api-documentation"),
+    Entry(_("API documentation"), "code", "api-documentation"),
 )
 
 

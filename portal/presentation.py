@@ -12,6 +12,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from governance.findings import FindingStatus
+from governance.frameworks.judging import ControlState
+from governance.frameworks.recorded import Strength
 from governance.lifecycle import State
 from governance.models.catalog import RiskTier
 from governance.models.evaluations import WorkStatus
@@ -60,6 +62,24 @@ PROGRESS_LOOKS: dict[str, Look] = {
     WorkStatus.SUCCEEDED: Look(WorkStatus.SUCCEEDED.label, "circle-check", "good"),
     WorkStatus.CANCELLED: Look(WorkStatus.CANCELLED.label, "ban", "neutral"),
     WorkStatus.FAILED: Look(WorkStatus.FAILED.label, "alert-triangle", "bad"),
+}
+
+# What is recorded against a control of a framework. It says nothing about the law: that is a person's judgement.
+CONTROL_LOOKS: dict[str, Look] = {
+    ControlState.MISSING: Look(_("Missing"), "circle-dashed", "missing", _("Nothing that it needs is recorded")),
+    ControlState.PARTIAL: Look(_("Partial"), "progress", "warn", _("Some of what it needs is recorded")),
+    ControlState.STALE: Look(_("Stale"), "history", "bad", _("What is recorded is too old")),
+    ControlState.UNKNOWN: Look(_("Not known yet"), "help-circle", "info", _("Whether it applies hangs on an answer")),
+    ControlState.WAIVED: Look(_("Gap accepted"), "flag", "plum", _("A signature accepts the gap until a day")),
+    ControlState.MET: Look(_("On record"), "circle-check", "good", _("Everything that it needs is recorded")),
+    ControlState.NOT_APPLICABLE: Look(_("Does not apply"), "minus", "neutral", _("By its condition, or signed so")),
+}
+
+# How strong a word it is that a control rests on.
+STRENGTH_LOOKS: dict[Strength, Look] = {
+    Strength.MACHINE: Look(_("machine"), "cpu", "good", _("Read from the record or computed")),
+    Strength.ARTEFACT: Look(_("artefact"), "file-check", "info", _("A stored file with a digest")),
+    Strength.STATEMENT: Look(_("statement"), "message", "neutral", _("A person's word")),
 }
 
 # A decision on record reads as what was done, not as a button.
@@ -113,6 +133,11 @@ ENTRY_ICONS = {
     "rollback": "history",
     "emergency": "alert-triangle",
     "report": "file-certificate",
+    "framework": "book",
+    "answer": "pencil",
+    "dossier": "pencil",
+    "control": "flag",
+    "fact": "signature",
     "log": "fingerprint",
 }
 ENTRY_ICON_OTHERWISE = "point"

@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.urls import path, re_path
 
 from portal.api.views import (
+    coverage,
     datasets,
     discussion,
     documentation,
@@ -13,6 +14,7 @@ from portal.api.views import (
     evaluations,
     evidence,
     exports,
+    frameworks,
     log,
     models,
     people,
@@ -52,6 +54,10 @@ urlpatterns = [
     path("memberships/<int:pk>/confirm", rights.ConfirmRoleView.as_view(), name="api-membership-confirm"),
     path("memberships/<int:pk>/end", rights.EndRoleView.as_view(), name="api-membership-end"),
     path("memberships/<int:pk>", projects.MembershipView.as_view(), name="api-membership"),
+    path("frameworks", frameworks.FrameworksView.as_view(), name="api-frameworks"),
+    path("frameworks/<str:key>", frameworks.FrameworkView.as_view(), name="api-framework"),
+    path("frameworks/<str:key>/withdraw", frameworks.WithdrawFrameworkView.as_view(), name="api-framework-withdraw"),
+    path("organisation/answers", coverage.OrganisationAnswersView.as_view(), name="api-organisation-answers"),
     path("models", models.ModelsView.as_view(), name="api-models"),
     path("models/<int:pk>", models.ModelView.as_view(), name="api-model"),
     path("questionnaires", models.QuestionnairesView.as_view(), name="api-questionnaires"),
@@ -61,6 +67,11 @@ urlpatterns = [
         "models/<int:pk>/requirements/generate",
         requirements.GenerateRequirementsView.as_view(),
         name="api-requirements-generate",
+    ),
+    path(
+        "models/<int:pk>/requirements/from-framework",
+        frameworks.RequirementsFromFrameworkView.as_view(),
+        name="api-requirements-from-framework",
     ),
     path("requirements/<int:pk>", requirements.RequirementView.as_view(), name="api-requirement"),
     path(
@@ -88,6 +99,11 @@ urlpatterns = [
     path("conditions/<int:pk>/fulfil", votes.FulfilView.as_view(), name="api-condition-fulfil"),
     path("model-versions/<int:pk>/waivers", signoffs.WaiversView.as_view(), name="api-waivers"),
     path("model-versions/<int:pk>/promote", signoffs.PromoteView.as_view(), name="api-promote"),
+    path("model-versions/<int:pk>/coverage", coverage.CoverageView.as_view(), name="api-coverage"),
+    path("model-versions/<int:pk>/answers", coverage.AnswersView.as_view(), name="api-answers"),
+    path("model-versions/<int:pk>/answers/carry-over", coverage.CarryOverView.as_view(), name="api-carry-over"),
+    path("model-versions/<int:pk>/rulings", coverage.RulingsView.as_view(), name="api-rulings"),
+    path("model-versions/<int:pk>/signatures", coverage.SignaturesView.as_view(), name="api-signatures"),
     path("model-versions/<int:pk>/dataset-uses", datasets.DatasetUsesView.as_view(), name="api-dataset-uses"),
     path("model-versions/<int:pk>/evidence", evidence.EvidenceOfVersionView.as_view(), name="api-evidence-of-version"),
     path("model-versions/<int:pk>/evaluations", evaluations.EvaluationsView.as_view(), name="api-evaluations"),

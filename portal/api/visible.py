@@ -8,6 +8,7 @@ from django.db.models import Model, QuerySet
 
 from governance.actors import Actor
 from governance.models import (
+    Answer,
     ApiToken,
     AuditLogEntry,
     ComplianceReport,
@@ -18,6 +19,7 @@ from governance.models import (
     Evaluation,
     Evidence,
     FollowUp,
+    FrameworkEdition,
     Membership,
     ModelVersion,
     Project,
@@ -34,6 +36,7 @@ Row = TypeVar("Row", bound=Model)
 
 # How each table's rows name their project; None where a row belongs to no project.
 PROJECT_OF: dict[type[Model], str | None] = {
+    Answer: "version__model__project",  # a token bound to a project reads none of the organisation's
     ApiToken: "project",
     AuditLogEntry: "project",
     ComplianceReport: "version__model__project",
@@ -44,6 +47,7 @@ PROJECT_OF: dict[type[Model], str | None] = {
     Evaluation: "version__model__project",
     Evidence: "version__model__project",
     FollowUp: "version__model__project",
+    FrameworkEdition: None,
     Membership: "project",
     ModelVersion: "model__project",
     Project: "pk",

@@ -38,6 +38,10 @@ KINDS: dict[str, tuple[str | Promise, str | None]] = {
     "emergency": (_("Emergency promotion"), None),
     "follow_up": (_("Finding"), None),
     "report": (_("Report"), "pages:report"),
+    "framework": (_("Framework"), "pages:framework"),
+    "answer": (_("Answer"), None),
+    "control": (_("Ruling on a control"), None),
+    "fact": (_("Signature on a record"), None),
     "log_key": (_("Key of the log"), None),
     "log": (_("Audit log"), None),
 }

@@ -28,6 +28,7 @@ from governance.permissions import available_verbs, duties_are_separate, roles_o
 from portal.actors import actor_of
 from portal.log_sentences import tell, title_of
 from portal.pages.capacities import Capacity, list_capacities
+from portal.pages.coverage import VersionCoverage, share_out
 from portal.pages.forms.evaluation_kinds import FORMS
 from portal.pages.forms.models import DatasetUseForm, RegisterVersionForm
 from portal.pages.perform import no_store, perform
@@ -151,6 +152,22 @@ def list_evaluations(page: Page, *kinds: str) -> dict[str, Any]:
     }
 
 
+def show_frameworks(page: Page) -> dict[str, Any]:
+    """Each framework in force: whether it applies, and how many of its controls stand how."""
+    whole = VersionCoverage(page.reading, page.verbs, page.version.pk)
+    rows = [
+        {
+            "coverage": coverage,
+            "edition": whole.editions[coverage.framework.id],
+            "shares": share_out(coverage),
+            "undecided": [whole.kinds[fact].text for fact in coverage.undecided],
+        }
+        for coverage in whole.coverages
+    ]
+    deciding = [(whole.say_what_to_do(fact, ""), titles) for fact, titles in whole.deciding.items()]
+    return {"frameworks": rows, "deciding": deciding}
+
+
 def show_lineage(page: Page) -> dict[str, Any]:
     dossier = page.reading.dossier
     contributors = [(item.name, [title_of(deed) for deed in item.contributions]) for item in dossier.contributors]
@@ -190,6 +207,7 @@ TABS: dict[str, tuple[Any, Callable[[Page], dict[str, Any]]]] = {
     "explanations": (gettext_lazy("Explanations"), show_explanations),
     "quality": (gettext_lazy("Quality"), show_quality),
     "lineage": (gettext_lazy("Lineage"), show_lineage),
+    "frameworks": (gettext_lazy("Frameworks"), show_frameworks),
     "sign-offs": (gettext_lazy("Sign-offs"), show_sign_offs),
     "discussion": (gettext_lazy("Discussion"), show_discussion),
     "reports": (gettext_lazy("Reports"), show_reports),

@@ -33,6 +33,7 @@ from governance.models import (
 )
 from governance.signer import sign_once
 from tests import cast
+from tests.governance.framework_texts import load_shipped
 from tests.governance.policy_texts import propose
 
 
@@ -105,6 +106,7 @@ def scene(
 ) -> Scene:
     settings.COUNTERSIGN_DATA = tmp_path  # a log of its own needs a signer of its own
     (tmp_path / "keys").mkdir(mode=0o700)
+    load_shipped("nyc_ll144")
     version = cast.make_ready_version(model_with_go, developer=developer)
     cast.sign_by_all(version, signers)
     digest = collect(version).digest

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.cast import ANSWERS, PASSWORD, PREDICTIONS_SPEC
+from tests.governance.framework_texts import SMALL
 from tests.governance.policy_texts import next_text
 
 NOW = "2026-01-02T03:04:05Z"
@@ -123,6 +124,64 @@ ROUTES = [
     Route("api-policy-dry-run", "GET", "policies/{policy}/dry-run"),
     Route("api-policy-adopt", "POST", "policies/{policy}/adopt", "administrator", {"password": PASSWORD}),
     Route("api-policy-withdraw", "POST", "policies/{spare_policy}/withdraw", "compliance", {"reason": "Not now."}),
+    Route("api-frameworks", "GET", "frameworks", stranger=200),
+    Route("api-frameworks", "POST", "frameworks", "organisation_administrator", {"text": f"# Ours\n{SMALL}"}, 201, 403),
+    Route("api-framework", "GET", "frameworks/nyc-ll144", stranger=200),
+    Route("api-coverage", "GET", "model-versions/{version}/coverage?framework=nyc-ll144"),
+    Route("api-answers", "GET", "model-versions/{version}/answers"),
+    # How a released version is doing may be told at any time; what was signed may not be told anew.
+    Route(
+        "api-answers",
+        "POST",
+        "model-versions/{version}/answers",
+        "developer",
+        {"answers": [{"fact": "change.log", "value": ["None yet."]}]},
+        201,
+    ),
+    Route(
+        "api-carry-over", "POST", "model-versions/{draft}/answers/carry-over", "validator", {"fact": "change.log"}, 201
+    ),
+    Route("api-organisation-answers", "GET", "organisation/answers", stranger=200),
+    Route(
+        "api-organisation-answers",
+        "POST",
+        "organisation/answers",
+        "organisation_administrator",
+        {"fact": "org.roles", "value": "Owner, validator, approver."},
+        201,
+        403,
+    ),
+    Route(
+        "api-rulings",
+        "POST",
+        "model-versions/{draft}/rulings",
+        "compliance",
+        {
+            "framework": "nyc-ll144",
+            "control": "LL144-301b4",
+            "kind": "not_applicable",
+            "reason": "It sorts nobody into groups.",
+            "password": PASSWORD,
+        },
+        201,
+    ),
+    Route("api-signatures", "GET", "model-versions/{draft}/signatures"),
+    Route(
+        "api-signatures",
+        "POST",
+        "model-versions/{draft}/signatures",
+        "developer",
+        {"fact": "conformity.declaration", "meaning": "m", "seen_digest": DIGEST, "password": PASSWORD},
+        400,  # nothing is declared yet; test_frameworks.py signs
+    ),
+    Route(
+        "api-requirements-from-framework",
+        "POST",
+        "models/{model}/requirements/from-framework",
+        "developer",
+        {"framework": "nyc-ll144"},
+        201,
+    ),
     Route("api-models", "GET", "models", stranger=200),
     Route("api-models", "POST", "models", "developer", {"project": "{project}", "name": "Second"}, 201, 400),
     Route("api-model", "GET", "models/{model}"),
@@ -325,6 +384,14 @@ ROUTES = [
         "api-membership-confirm", "POST", "memberships/{membership}/confirm", "administrator", {"password": PASSWORD}
     ),
     # Last, because they take away what others above need.
+    Route(
+        "api-framework-withdraw",
+        "POST",
+        "frameworks/nyc-ll144/withdraw",
+        "organisation_administrator",
+        {"reason": "A new edition is out."},
+        stranger=403,
+    ),
     Route(
         "api-dataset-version-recall",
         "POST",

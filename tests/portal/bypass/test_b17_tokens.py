@@ -36,6 +36,15 @@ DOORS: dict[str, dict[str, Any]] = {
     "remarks/{question}/resolve": {"resolution": "r"},
     "memberships/{membership}/confirm": SIGNED,
     "projects/{project}/solo-mode": {"on": True, "reason": "r"} | SIGNED,
+    "model-versions/{version}/rulings": {
+        "framework": "nyc-ll144",
+        "control": "LL144-301b4",
+        "kind": "not_applicable",
+        "reason": "r",
+    }
+    | SIGNED,
+    "model-versions/{version}/signatures": {"fact": "conformity.declaration", "meaning": "m", "seen_digest": "{digest}"}
+    | SIGNED,
     "passkey-questions": {"purpose": "sign_off {digest}"},
 }
 

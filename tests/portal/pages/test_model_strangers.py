@@ -21,6 +21,7 @@ OF_MODEL = {
     "model-risk",
     "requirement-new",
     "requirements-generate",
+    "requirements-from-framework",
     "proof-write",
     "proof-decide",
     "version-new",
@@ -38,6 +39,13 @@ OF_VERSION = {
     "evaluation-new",
     "remark-new",
     "emergency-new",
+    "coverage",
+    "control-rule",
+    "fact-sign",
+    "questions",
+    "question",
+    "question-carry-over",
+    "questions-carry-over",
 }
 OF_REMARK = {"remark-answer", "remark-resolve"}
 OF_EVIDENCE = {"evidence", "evidence-file"}
@@ -45,7 +53,7 @@ OF_RELEASE = {"attestation", "roll-back", "emergency-confirm", "emergency-withdr
 OF_VOTE = {"overrule", "condition-fulfil"}
 OF_EVALUATION = {"evaluation", "evaluation-cancel", "evaluation-progress"}
 OF_THINGS = OF_MODEL | OF_REQUIREMENT | OF_VERSION | OF_REMARK | OF_VOTE
-CHANGING = sorted((OF_THINGS | {"evaluation-cancel"}) - {"model", "version"})
+CHANGING = sorted((OF_THINGS | {"evaluation-cancel"}) - {"model", "version", "coverage", "questions"})
 
 
 def ask(version: ModelVersion) -> Remark:
@@ -67,10 +75,14 @@ def addresses(ready_version, validator, developer) -> dict[str, str]:
         **dict.fromkeys(OF_EVIDENCE, ready_version.evidence.exclude(file=None).first().pk),
         **dict.fromkeys(OF_EVALUATION, ready_version.evaluations.first().pk),
     }
-    return {
-        str(pattern.name): "/" + str(pattern.pattern).replace("<int:pk>", str(numbers.get(str(pattern.name), 0)))
-        for pattern in MODELS
-    }
+    words = {"<str:key>": "nyc-ll144", "<str:control>": "LL144-301b4", "<str:fact>": "conformity.declaration"}
+    addresses = {}
+    for pattern in MODELS:
+        route = str(pattern.pattern).replace("<int:pk>", str(numbers.get(str(pattern.name), 0)))
+        for part, word in words.items():
+            route = route.replace(part, word)
+        addresses[str(pattern.name)] = "/" + route
+    return addresses
 
 
 def test_every_model_address_has_a_line_here() -> None:
