@@ -42,7 +42,7 @@ from countersign.terminal import (
 )
 from countersign.types import Gate, Version
 from countersign.verifier import default_receipt
-from countersign.verify_commands import verify
+from countersign.verify_commands import recompute, verify
 from countersign.witness_commands import witness
 
 SCOPES = ("read", "submit", "report")
@@ -248,6 +248,7 @@ main.add_command(record)
 main.add_command(reproduce_command)
 main.add_command(stress)
 main.add_command(verify)
+main.add_command(recompute)
 main.add_command(attestation)
 main.add_command(run)
 main.add_command(reconcile_command)

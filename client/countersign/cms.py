@@ -320,7 +320,7 @@ def _fits_p256(key: bytes, algorithm: str, message: bytes, signature: bytes) -> 
     if len(key) != 65 or key[0] != 4 or max(x, y) >= _P or (y * y - x * x * x + 3 * x - _B) % _P:
         return False
     pair = read_der(signature)
-    if pair.raw != signature or len(pair.children()) != 2:
+    if pair.tag != 0x30 or pair.raw != signature or len(pair.children()) != 2:
         return False
     r, s = (item.number() for item in pair.children())
     if not 0 < r < _N or not 0 < s < _N:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from countersign import verifier
+from countersign import report_cells, report_verifier, verifier
 from countersign.client import Client
 from countersign.config import read_config
 from countersign.errors import CountersignError
@@ -89,11 +89,32 @@ def receipt(
 @trust_options
 @readable_errors
 def report(document: Path, keys: tuple[str, ...], trust: Path | None, url: str | None, **options: Any) -> int:
-    """Check an issued report against its receipt."""
+    """Check a signed report by itself, and against its receipt where that is beside it."""
     expected = options["receipt"] or default_receipt(document)
+    if is_signed(document):
+        return check([document], options, keys, trust, url, run=report_verifier.run)
     if not expected.exists():
         raise CountersignError("no_receipt", None, f"There is no {expected}. Name the receipt with --receipt.")
     return check(["report", document], options, keys, trust, url)
+
+
+def is_signed(document: Path) -> bool:
+    """Whether a report claims to be signed; reports of earlier releases are not."""
+    return b"/ByteRange" in document.read_bytes()
+
+
+@click.command()
+@click.argument("document", metavar="REPORT.pdf", type=FILE)
+@readable_errors
+def recompute(document: Path) -> int:
+    """Recompute a report's fairness figures from the cells inside it.
+
+    Exit code 0: all that can be recomputed agree, 1: one differs and is named, 2: there is nothing to recompute.
+    """
+    code, lines = report_cells.recompute_report(document.read_bytes())
+    for line in lines:
+        out.print(Text(verifier.plain(line), style="bold red" if line.startswith("differs") else ""))
+    return code
 
 
 @verify.command()
@@ -116,13 +137,21 @@ def revocations(listed: Path, keys: tuple[str, ...], trust: Path | None, url: st
     return check(["revocations", listed], options, keys, trust, url)
 
 
-def check(words: list[Any], options: dict[str, Any], keys: tuple[str, ...], trust: Path | None, url: str | None) -> int:
+def check(
+    words: list[Any],
+    options: dict[str, Any],
+    keys: tuple[str, ...],
+    trust: Path | None,
+    url: str | None,
+    *,
+    run: Callable[[list[str]], Any] = verifier.run,
+) -> int:
     """Run the stand-alone verifier on its own command line and print what it says."""
     for name, value in options.items():
         for given in value if isinstance(value, tuple) else (value,):
             words += [] if given is None else [f"--{name}", given]
     words += trust_words(keys, trust) or ["--key", fetch_key(url)]
-    verdict = verifier.run([str(word) for word in words])
+    verdict = run([str(word) for word in words])
     colour = {YES: "green", NO: "bold red"}.get(int(verdict.outcome), "yellow")
     out.print(Text(f"{verdict.word}: {verifier.plain(verdict.message)}", style=colour))
     if verdict and not keys and trust is None:

@@ -129,7 +129,7 @@ def test_a_report_is_downloaded_with_its_receipt_and_verified_offline(
     assert downloaded.exit_code == 0
     assert (good.exit_code, from_portal.exit_code) == (0, 0)
     assert (unknown_key.exit_code, tampered.exit_code) == (2, 1)
-    assert good.output.startswith("good: the document is the one recorded as 'report.issued'")
+    assert good.output.startswith("good: the report is whole, signed by ")
     assert "The key came from the portal itself" in from_portal.stderr
     assert tampered.output.startswith("tampered: ")
 

@@ -185,3 +185,18 @@ def test_the_files_need_the_standard_library_only():
         found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         found |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert {item.partition(".")[0] for item in found} <= sys.stdlib_module_names
+
+
+def test_client_checks_a_signed_report_by_itself(folder):
+    from click.testing import CliRunner
+
+    from countersign.cli import main
+
+    asked = ["verify", str(folder / "report.pdf"), "--key", VKEYS[0]]
+    good = CliRunner().invoke(main, asked)
+    assert (good.exit_code, good.output.startswith("good: the report is whole")) == (0, True), good.output
+    (folder / "report.pdf").write_bytes((folder / "report.pdf").read_bytes() + b"\n")
+    bad = CliRunner().invoke(main, asked)
+    assert (bad.exit_code, bad.output.startswith("tampered: the signature does not cover")) == (1, True), bad.output
+    nothing = CliRunner().invoke(main, ["recompute", str(folder / "report.pdf")])
+    assert (nothing.exit_code, nothing.output) == (2, "not verifiable: the report holds no counted cells\n")
