@@ -15,6 +15,7 @@ from countersign.answers import read_answer
 from countersign.catalog import CatalogVerbs
 from countersign.errors import CountersignError
 from countersign.evidence import EvidenceVerbs
+from countersign.frameworks import FrameworkVerbs
 from countersign.judgement import JudgementVerbs
 from countersign.lineage import LineageVerbs
 from countersign.people import PeopleVerbs
@@ -26,7 +27,7 @@ SECOND_STEP = "/sign-in/second/"
 CSRF_FIELD = re.compile(r'name="csrfmiddlewaretoken"\s+value="([^"]+)"')
 
 
-class Client(PeopleVerbs, CatalogVerbs, LineageVerbs, EvidenceVerbs, JudgementVerbs):
+class Client(PeopleVerbs, CatalogVerbs, LineageVerbs, EvidenceVerbs, FrameworkVerbs, JudgementVerbs):
     """A program's connection, by a token. Methods are named after what they do in the portal.
 
     >>> with Client("https://portal.example.org", "csn_...") as portal:  # doctest: +SKIP

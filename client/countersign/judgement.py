@@ -198,9 +198,14 @@ class JudgementVerbs(Transport):
         """Return one report as it is now."""
         return read_answer(Report, self.get(f"reports/{report_id}"))
 
-    def request_report(self, version: Version) -> Report:
-        """Ask for the release dossier as a PDF. See ``wait_for`` and ``download_report``."""
-        return read_answer(Report, self.write(f"model-versions/{version.id}/reports", {"kind": "release_dossier"}))
+    def request_report(self, version: Version, *, kind: str = "release_dossier", framework: str = "") -> Report:
+        """Ask for a report as a PDF: the release dossier, or one of ``kind`` "framework" against a framework by its id,
+        such as "eu-ai-act-high-risk"; further kinds are in the API's description.
+
+        See ``wait_for`` and ``download_report``.
+        """
+        asked = {"kind": kind, "framework": framework} if framework else {"kind": kind}
+        return read_answer(Report, self.write(f"model-versions/{version.id}/reports", asked))
 
     def download_report(self, report: Report, target: FilePath, *, progress: Progress | None = None) -> Path:
         """Download an issued report to ``target`` (a file, or a folder to keep the portal's name)."""

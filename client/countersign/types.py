@@ -349,6 +349,19 @@ class PermissionToRun:
 
 
 @dataclass(frozen=True)
+class CoverageOfFramework:
+    """How a version stands against a framework: state -> number of controls. ``applies`` is None while the facts in
+    ``undecided`` are not recorded. Whether the text is satisfied, a person judges."""
+
+    framework: str
+    title: str
+    edition: str
+    applies: bool | None
+    undecided: tuple[str, ...]
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Report:
     """An issued PDF, once ``status`` is SUCCEEDED."""
 
