@@ -19,7 +19,7 @@ def print_value(value: Any) -> list[str]:
         return _cut([f"{str(name).replace('_', ' ')}: {_flat(part)}" for name, part in value.items()])
     if isinstance(value, Sequence) and not isinstance(value, str):
         return _cut([_flat(item) for item in value]) or [_("None.")]
-    return [_shorten(str(value))]
+    return [_flat(value)]
 
 
 def _flat(value: Any) -> str:
@@ -27,6 +27,8 @@ def _flat(value: Any) -> str:
         return "; ".join(f"{str(name).replace('_', ' ')} {_flat(part)}" for name, part in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_flat(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return _shorten("–" if value is None else str(value))
 
 

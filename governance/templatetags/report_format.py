@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from governance.dossier_items import EvaluationItem
 from governance.evaluation_words import say_how_it_was_read
-from governance.frameworks.catalogue import Framework
+from governance.frameworks.catalogue import Framework, Need
 from governance.frameworks.judging import ControlFinding
 from governance.frameworks.printing import print_value
 from governance.metric_titles import title_of_metric
@@ -140,22 +140,21 @@ def fact_lines(value: Any) -> list[str]:
 
 
 @register.simple_tag
-def fact_text(framework: Framework, fact: str) -> str:
-    """What a fact is, in words."""
-    return framework.fact(fact).text
-
-
-@register.simple_tag
 def fact_texts(framework: Framework, facts: Iterable[str]) -> str:
     """What several facts are, as one sentence's end."""
     return "; ".join(framework.fact(fact).text for fact in facts) + "."
 
 
+@register.simple_tag
+def need_text(framework: Framework, need: Need) -> str:
+    """What a need asks for: the fact in words, and which part of it."""
+    text = framework.fact(need.fact).text
+    return f"{text}: {words(need.key)}" if need.key else text
+
+
 @register.filter
 def lacking_lines(finding: ControlFinding, framework: Framework) -> list[str]:
     """What a control lacks: first, in one line, all of which nothing is recorded."""
-    silent = [framework.fact(item.need.fact).text for item in finding.lacking if item.recorded is None]
+    silent = [need_text(framework, item.need) for item in finding.lacking if item.recorded is None]
     lines = [_("Not recorded: %(facts)s.") % {"facts": "; ".join(silent)}] if silent else []
-    return lines + [
-        f"{framework.fact(item.need.fact).text}: {item.lacking}" for item in finding.lacking if item.recorded
-    ]
+    return lines + [f"{need_text(framework, item.need)}: {item.lacking}" for item in finding.lacking if item.recorded]
