@@ -104,7 +104,8 @@ def put_back(using: str = DEFAULT_DB_ALIAS, **given: Any) -> None:
     """After every ``migrate``: what a migration took down stands again. Listens to ``post_migrate``."""
     connection = connections[using]
     if (APP, INSTALLED_BY) in MigrationRecorder(connection).applied_migrations() and (count := install(connection)):
-        logger.warning("Put back %d triggers that keep the record append-only; a migration took them down.", count)
+        # No warning: new tables and rewritten ones end every migration so. What fell otherwise, the check has said.
+        logger.info("Put up %d triggers that keep the record append-only, after the migrations.", count)
 
 
 def check_guards(databases: Any = None, **given: Any) -> list[CheckMessage]:
