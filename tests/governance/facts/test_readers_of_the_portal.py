@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from audits.explanations import reasons
 from governance.actions import discussion
-from governance.facts import read_facts_of
+from governance.facts import explanations, read_facts_of, software
 from governance.models import Checkpoint, ModelVersion, User
 from governance.signer import sign_once
 from tests import cast, second_factors
@@ -47,6 +49,12 @@ def test_software_says_what_is_set_up(version: ModelVersion, settings: Any):
     found = read_facts_of(version)
     assert found["portal.trusted_time"].value["time_stamp_authority"] == "https://stamps.example.org"
     assert "portal.open_controls" in found
+
+
+def test_what_is_claimed_of_this_software_is_so(settings: Any):
+    assert (5, timedelta(minutes=15)) == (settings.AXES_FAILURE_LIMIT, settings.AXES_COOLOFF_TIME)
+    assert "five failures close the door for fifteen minutes" in software.ALWAYS["portal.access_control"][0]
+    assert str(reasons.MOST_REASONS) == explanations.MOST_REASONS
 
 
 def test_what_the_operators_must_see_to_is_never_claimed(version: ModelVersion):
