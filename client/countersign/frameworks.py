@@ -1,4 +1,4 @@
-"""Frameworks: what is recorded of a version against them, and recording what the record does not say by itself."""
+"""Frameworks: what is recorded of a version against them, and the facts that no record says by itself."""
 
 from __future__ import annotations
 
@@ -7,31 +7,37 @@ from typing import Any
 
 from countersign.answers import read_answer
 from countersign.transport import Transport
-from countersign.types import Coverage, Evidence, FactAnswer, Model, Requirement, Version
+from countersign.types import CoverageOfFramework, Model, Requirement, Version
 
 
 class FrameworkVerbs(Transport):
-    """Coverage, answers, and requirements made from a framework. Rulings and signatures need a person: a browser."""
+    """What an auditor reads and a team answers."""
 
-    def coverage(self, version: Version, *, framework: str | None = None, state: str | None = None) -> list[Coverage]:
-        """Return what is recorded against each framework in force; with controls where one or a state is named."""
-        answer = self.get(f"model-versions/{version.id}/coverage", framework=framework, state=state)
-        return [read_answer(Coverage, item) for item in answer["frameworks"]]
+    def coverage(self, version: Version) -> list[CoverageOfFramework]:
+        """Return how the version stands against every framework in force: how many controls in which state."""
+        told = self.get(f"model-versions/{version.id}/coverage")
+        return [read_answer(CoverageOfFramework, row) for row in told["frameworks"]]
 
-    def answers(self, version: Version, *, fact: str | None = None) -> list[FactAnswer]:
-        """Return the newest answer to each question about the version."""
-        rows = self.each(f"model-versions/{version.id}/answers", fact=fact, limit=200)
-        return [read_answer(FactAnswer, item) for item in rows]
+    def answered_facts(self, version: Version) -> dict[str, Any]:
+        """Return fact -> what somebody answered. What was taken back is not among them."""
+        rows = self.each(f"model-versions/{version.id}/answers")
+        return {row["fact"]: row["value"] for row in rows if row["value"] is not None}
 
-    def record_answers(
-        self, version: Version, facts: Mapping[str, Any], *, evidence: Evidence | None = None
-    ) -> list[FactAnswer]:
-        """Record facts about the version, all of them or none: text, lists, truths, numbers, days, or None to take an
-        answer back. ``evidence`` shows all of them."""
-        shown = evidence.id if evidence is not None else None
-        body = {"answers": [{"fact": fact, "value": value, "evidence": shown} for fact, value in facts.items()]}
-        answer = self.write(f"model-versions/{version.id}/answers", body)
-        return [read_answer(FactAnswer, item) for item in answer["answers"]]
+    def answer_facts(self, version: Version, answers: Mapping[str, Any]) -> None:
+        """Record facts about a version: all of them, or none. A value of None takes the former answer back.
+
+        Whoever answers how the version was made contributes to it and cannot sign it.
+        """
+        given = [{"fact": fact, "value": value} for fact, value in answers.items()]
+        self.write(f"model-versions/{version.id}/answers", {"answers": given})
+
+    def carry_over_answer(self, version: Version, fact: str) -> None:
+        """Confirm for this version what an earlier one of the model answered."""
+        self.write(f"model-versions/{version.id}/answers/carry-over", {"fact": fact})
+
+    def answer_for_organisation(self, fact: str, value: Any) -> None:
+        """Record a fact that holds for all models. Takes an organisation administrator."""
+        self.write("organisation/answers", {"fact": fact, "value": value})
 
     def generate_requirements_from(self, model: Model, framework: str) -> list[Requirement]:
         """Make a requirement of each control that a model's team must see to and that has none yet."""

@@ -122,34 +122,6 @@ class Requirement:
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """A version against one framework. ``applies`` is None while that hangs on the ``undecided`` facts; ``counts`` says
-    how many controls are in each state, ``controls`` holds them where they were asked for, as the API tells them."""
-
-    framework: str
-    title: str
-    edition: str
-    applies: bool | None
-    undecided: tuple[str, ...]
-    counts: dict[str, int]
-    controls: list[dict[str, Any]] | None
-
-
-@dataclass(frozen=True)
-class FactAnswer:
-    """What somebody recorded of one fact. ``artefact`` is the digest of what shows it."""
-
-    id: int
-    version: int | None
-    fact: str
-    value: Any
-    artefact: str
-    answered_by: Person
-    answered_at: datetime
-    log_index: int | None
-
-
-@dataclass(frozen=True)
 class SuccessCriterion:
     statement: str
     metric: str

@@ -9,26 +9,6 @@ from countersign import Client
 from countersign.types import Model, Version
 from tests.client.scripted import Answer, scripted_portal
 
-ANSWER = {
-    "id": 7,
-    "version": 3,
-    "fact": "design.logic",
-    "value": "A tree.",
-    "artefact": "",
-    "answered_by": {"id": 1, "username": "cleo", "full_name": "Cleo Marsh"},
-    "answered_at": "2026-11-24T12:00:00Z",
-    "log_index": 12,
-}
-COVERAGE = {
-    "framework": "house-rules",
-    "title": "House rules",
-    "edition": "First",
-    "applies": None,
-    "undecided": ["system.aedt"],
-    "counts": {"missing": 2},
-    "controls": None,
-}
-
 
 class Numbered:
     """A thing of which only the id is looked at."""
@@ -43,22 +23,23 @@ def version() -> Version:
     return made
 
 
-def test_coverage_is_asked_for_one_framework() -> None:
-    with scripted_portal(Answer(body={"frameworks": [COVERAGE]})) as portal, Client(portal.url, "csn_x") as client:
-        (found,) = client.coverage(version(), framework="house-rules")
-    assert portal.seen[0].path == "/api/v1/model-versions/3/coverage?framework=house-rules"
-    assert (found.applies, found.undecided, found.counts) == (None, ("system.aedt",), {"missing": 2})
+def test_answers_are_sent_together_and_read_without_what_was_taken_back() -> None:
+    rows = [{"fact": "design.logic", "value": "A tree."}, {"fact": "system.aedt", "value": None}]
+    listed = {"results": rows, "next": None, "previous": None}
+    with scripted_portal(Answer(201, {}), Answer(body=listed)) as portal, Client(portal.url, "csn_x") as client:
+        client.answer_facts(version(), {"design.logic": "A tree.", "system.aedt": None})
+        assert client.answered_facts(version()) == {"design.logic": "A tree."}
+    assert json.loads(portal.seen[0].body)["answers"] == rows
 
 
-def test_answers_are_sent_together() -> None:
-    with scripted_portal(Answer(201, {"answers": [ANSWER]})) as portal, Client(portal.url, "csn_x") as client:
-        (made,) = client.record_answers(version(), {"design.logic": "A tree.", "system.aedt": None})
-    sent = json.loads(portal.seen[0].body)["answers"]
-    assert [(item["fact"], item["value"], item["evidence"]) for item in sent] == [
-        ("design.logic", "A tree.", None),
-        ("system.aedt", None, None),
+def test_answer_is_carried_over_and_the_organisation_answers() -> None:
+    with scripted_portal(Answer(201, {}), Answer(201, {})) as portal, Client(portal.url, "csn_x") as client:
+        client.carry_over_answer(version(), "design.logic")
+        client.answer_for_organisation("org.roles", "Owner.")
+    assert [seen.path for seen in portal.seen] == [
+        "/api/v1/model-versions/3/answers/carry-over",
+        "/api/v1/organisation/answers",
     ]
-    assert (made.value, made.answered_by.full_name, made.log_index) == ("A tree.", "Cleo Marsh", 12)
 
 
 def test_requirements_are_made_from_a_framework() -> None:

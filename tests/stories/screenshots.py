@@ -44,8 +44,10 @@ EVERYBODY = ["ines", "anne", "noor", "peter", "mira", "lucia"]
 DATA = Path(os.environ.get("COUNTERSIGN_DATA", "var"))
 # What links lead to besides pages: files, the API, and the way out.
 NO_PAGE = re.compile(
-    r"/api/|/sign-out/|/(file|receipt|body|attestation|time-stamp|trust|checkpoint)$|/checkpoints/[0-9]+$|\.(tar|py)$"
+    r"/api/|/sign-out/|/(file|receipt|body|attestation|time-stamp|trust|checkpoint|text|document)$|/checkpoints/[0-9]+$|\.(tar|py)$"
 )
+# Frameworks, controls and facts are named in words: pages that differ only in them are of one kind.
+NAMED = re.compile(r"/(frameworks|questions|records|from)/(?!(?:N|load|controls)/)[^/]+(?:/[^/]+(?=/rule/))?")
 VISITS = 5  # of a kind, because what a page leads to depends on how things stand there
 
 
@@ -59,7 +61,7 @@ def kind_of(path: str) -> str:
     parts = urlsplit(path)
     tab = re.search(r"(?:^|&)tab=([^&]*)", parts.query)
     kind = re.search(r"(?:^|&)kind=([^&]*)", parts.query)
-    plain = re.sub(r"/[0-9]+(?=/|$)", "/N", parts.path)
+    plain = NAMED.sub(r"/\1/X", re.sub(r"/[0-9]+(?=/|$)", "/N", parts.path))
     return plain + "".join(f" {found[0].strip('&')}" for found in (tab, kind) if found)
 
 

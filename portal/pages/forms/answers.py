@@ -72,8 +72,8 @@ class AnswerForm(PageForm):
             case "list":
                 return _make_list(kind, value)
             case "date":
-                widget = forms.DateInput(attrs={"type": "date"})
-                return {"value": forms.DateField(label=_("Day"), required=False, initial=value, widget=widget)}
+                day = forms.DateInput(attrs={"type": "date"})
+                return {"value": forms.DateField(label=_("Day"), required=False, initial=value, widget=day)}
             case "num":
                 widget = forms.TextInput(attrs={"inputmode": "decimal"})
                 return {"value": forms.DecimalField(label=_("Number"), required=False, initial=value, widget=widget)}
@@ -91,7 +91,7 @@ class AnswerForm(PageForm):
         if kind.type == "list":
             return self._given_list(data)
         if kind.type == "bool":
-            return {"true": True, "false": False}.get(value)
+            return {"true": True, "false": False}.get(str(value))
         if kind.type == "date":
             return value.isoformat() if value is not None else None
         if kind.type == "num":

@@ -46,12 +46,13 @@ class LoadFrameworkForm(PageForm):
         self.read_text = given.get("text", "")
         return given
 
-    def _read(self, file: UploadedFile) -> str:
+    def _read(self, file: UploadedFile[Any]) -> str:
         if file.size is None or file.size > 4 * LONGEST_CATALOGUE:
             self.add_error("file", _("A framework's file is at most 800,000 bytes long."))
             return ""
         try:
-            return file.read().decode("utf-8").replace("\r\n", "\n")
+            text: str = file.read().decode("utf-8")
+            return text.replace("\r\n", "\n")
         except UnicodeDecodeError:
             self.add_error("file", _("This is no UTF-8 text."))
             return ""

@@ -19,6 +19,7 @@ from governance.actions import answers
 from governance.exceptions import GovernanceError
 from governance.fact_areas import is_signed
 from governance.facts import read_facts_of
+from governance.frameworks.vocabulary import FactKind
 from governance.frameworks_in_force import frameworks_in_force
 from governance.lifecycle import TRANSITIONS
 from governance.models import Answer, ModelVersion
@@ -58,7 +59,7 @@ class Sheet:
                 deciding=find_deciding(whole.coverages),
             )
         serves: dict[str, dict[str, list[str]]] = {}
-        kinds = {}
+        kinds: dict[str, FactKind] = {}
         for framework in frameworks_in_force().values():
             add_serves(serves, framework)
             kinds |= {fact: framework.fact(fact) for fact in serves if fact not in kinds}

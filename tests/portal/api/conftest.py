@@ -106,7 +106,8 @@ def scene(
 ) -> Scene:
     settings.COUNTERSIGN_DATA = tmp_path  # a log of its own needs a signer of its own
     (tmp_path / "keys").mkdir(mode=0o700)
-    load_shipped("nyc_ll144")
+    for name in ("nyc_ll144", "eu_ai_act_high_risk"):
+        load_shipped(name)
     version = cast.make_ready_version(model_with_go, developer=developer)
     cast.sign_by_all(version, signers)
     digest = collect(version).digest

@@ -9,7 +9,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from governance.actions import people
 from governance.models import Answer, AuditLogEntry, FactSignature, FrameworkEdition, StoredFile
 from tests import cast
 from tests.governance.framework_texts import SMALL, load, load_shipped
@@ -119,7 +118,10 @@ def test_coverage_asks_the_same_queries_however_much_stands(version, developer, 
 def test_answers_are_all_recorded_or_none(version, developer):
     program = as_program(developer)
     before = AuditLogEntry.objects.count()
-    both = [{"fact": "design.logic", "value": "A tree."}, {"fact": "system.aedt", "value": "yes"}]
+    both: list[dict[str, object]] = [
+        {"fact": "design.logic", "value": "A tree."},
+        {"fact": "system.aedt", "value": "yes"},
+    ]
     refused(program.post(of(version, "answers"), {"answers": both}), 400, "invalid_input")
     assert (Answer.objects.count(), AuditLogEntry.objects.count()) == (0, before)
     both[1]["value"] = True
@@ -143,11 +145,10 @@ def test_what_the_fact_does_not_take_is_refused(version, developer, value):
     assert not Answer.objects.exists()
 
 
-def test_evidence_of_elsewhere_shows_nothing_here(version, developer, stranger, organisation_administrator):
+def test_evidence_of_elsewhere_shows_nothing_here(version, developer, stranger):
     other = cast.register_version(version.model, developer)
     beside = cast.submit(other, "document", by=developer, file=[b"x"], file_name="x.md")
     far_project = stranger.memberships.first().project
-    people.grant_role(far_project, user=stranger, role="developer", actor=cast.acting(organisation_administrator))
     far = cast.register_version(cast.register_model(far_project, stranger, name="Far"), stranger)
     hidden = cast.submit(far, "document", by=stranger, file=[b"y"], file_name="y.md")
     program = as_program(developer)

@@ -172,7 +172,7 @@ def test_organisation_answers_with_a_document(organisation_administrator, audito
     row = Answer.objects.get()
     assert (row.version, row.file_name) == (None, "policy.pdf")
     document = browse(auditor).get(f"/organisation/answers/{row.pk}/document")
-    assert b"".join(document.streaming_content) == b"%PDF-1.7 ours"
+    assert document.getvalue() == b"%PDF-1.7 ours"
     assert document["Content-Disposition"] == 'attachment; filename="policy.pdf"'
 
 
