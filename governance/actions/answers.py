@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -15,13 +16,27 @@ from governance.answer_text import clean_answer
 from governance.auditlog import Subject
 from governance.exceptions import InvalidInput, TransitionNotAllowed
 from governance.fact_areas import is_signed
+from governance.facts.answers import find_former_answer
+from governance.frameworks.vocabulary import FactKind
 from governance.frameworks_in_force import find_fact
-from governance.models import Answer, Evidence, ModelVersion, StoredFile
+from governance.models import Answer, Evidence, ModelVersion
 from governance.permissions import authorise
 from governance.text import clean_name
 
 # Whether the fact is part of the dossier -> the type of the entry. Only the first makes a contributor.
 ENTRY = {True: "dossier.answered", False: "answer.recorded"}
+
+
+@dataclass(frozen=True)
+class Given:
+    """What somebody answers, and what shows it: evidence of the version, or a document of the organisation."""
+
+    fact: str
+    value: Any
+    evidence: Evidence | None = None
+    document: Iterable[bytes] | None = None
+    file_name: str = ""
+    carried_from: Answer | None = None
 
 
 @transaction.atomic
@@ -31,7 +46,7 @@ def record_answer(
     fact: str,
     value: Any,
     evidence: Evidence | None = None,
-    file: StoredFile | None = None,
+    document: Iterable[bytes] | None = None,
     file_name: str = "",
     actor: Actor,
 ) -> Answer:
@@ -41,7 +56,7 @@ def record_answer(
     A fact about how the version was made is part of what is signed: answering it makes the person a contributor and
     earlier sign-offs stale, and a released version keeps its answers. What is observed in use may be added at any time.
     """
-    return _record(version, fact, value, evidence, file, file_name, None, actor)
+    return _record(version, Given(fact, value, evidence, document, file_name), actor)
 
 
 @transaction.atomic
@@ -52,69 +67,59 @@ def carry_over_answer(version: ModelVersion, *, fact: str, actor: Actor) -> Answ
         raise InvalidInput(f"No earlier version answers “{fact}”.", field="fact")
     if former.artefact_digest:
         raise InvalidInput("A document showed this for the earlier version: answer anew and attach it here.")
-    return _record(version, fact, former.value, None, None, "", former, actor)
+    return _record(version, Given(fact, former.value, carried_from=former), actor)
 
 
-def find_former_answer(version: ModelVersion, fact: str) -> Answer | None:
-    """The newest standing answer of an earlier version of the same model."""
-    former = Answer.objects.newest().filter(
-        version__model=version.model_id, version__number__lt=version.number, fact=fact, value__isnull=False
-    )
-    return former.order_by("-version__number").first()
-
-
-def _record(
-    version: ModelVersion | None,
-    fact: str,
-    value: Any,
-    evidence: Evidence | None,
-    file: StoredFile | None,
-    file_name: str,
-    carried_from: Answer | None,
-    actor: Actor,
-) -> Answer:
+def _record(version: ModelVersion | None, given: Given, actor: Actor) -> Answer:
     project = version.model.project if version is not None else None
     authorise(actor, "answer_fact" if version is not None else "answer_for_organisation", project)
-    kind = find_fact(fact)
-    if kind.is_organisation_wide is not (version is None):
-        spoken = "the organisation, not of one version" if version is not None else "one version, not the organisation"
-        raise InvalidInput(f"“{fact}” speaks of {spoken}.", field="fact")
-    moved = _lock(version, fact)
-    given = clean_answer(kind, value)
-    if evidence is not None and (version is None or evidence.version_id != version.pk):
-        raise InvalidInput("The evidence belongs to another version.", field="evidence")
-    if file is not None and version is not None:
-        raise InvalidInput("Submit the document as evidence of the version, and name it here.", field="file")
-    artefact = file.digest if file is not None else evidence.digest if evidence is not None else ""
+    kind = find_fact(given.fact)
+    _check_place(version, kind, given)
+    moved = _lock(version, given.fact)
+    value = clean_answer(kind, given.value)
+    name = clean_name(given.file_name, "file_name", limit=200) if given.document is not None else ""
+    file = store.save(given.document) if given.document is not None else None
+    artefact = file.digest if file is not None else given.evidence.digest if given.evidence is not None else ""
     answer = Answer.objects.create(
         version=version,
-        fact=fact,
-        value=given,
-        digest=digest_answer(fact, given, artefact),
-        evidence=evidence,
+        fact=given.fact,
+        value=value,
+        digest=digest_answer(given.fact, value, artefact),
+        evidence=given.evidence,
         file=file,
-        file_name=clean_name(file_name, "file_name", limit=200) if file is not None else "",
-        carried_from=carried_from,
+        file_name=name,
+        carried_from=given.carried_from,
         answered_by=actor.user,
         answered_at=auditlog.database_now(),
     )
     entry = auditlog.append(
-        ENTRY[is_signed(fact)],
+        ENTRY[is_signed(given.fact)],
         actor=actor,
-        subject=Subject("answer", answer.pk, fact, answer.digest),
+        subject=Subject("answer", answer.pk, given.fact, answer.digest),
         project=project,
         related=version_and_model(version) if version is not None else (),
         data={
-            "fact": fact,
+            "fact": given.fact,
             "digest": answer.digest,
-            "evidence": evidence.pk if evidence is not None else None,
-            "file": file.digest if file is not None else "",
-            "carried_from": carried_from.pk if carried_from is not None else None,
+            "evidence": answer.evidence_id,
+            "file": answer.file_id or "",
+            "carried_from": answer.carried_from_id,
             "states": moved,
         },
     )
     auditlog.stamp(answer, entry)
     return answer
+
+
+def _check_place(version: ModelVersion | None, kind: FactKind, given: Given) -> None:
+    """Refuse a fact that is asked elsewhere, and what cannot show it here."""
+    if kind.is_organisation_wide is not (version is None):
+        spoken = "the organisation, not of one version" if version is not None else "one version, not the organisation"
+        raise InvalidInput(f"“{kind.id}” speaks of {spoken}.", field="fact")
+    if given.evidence is not None and (version is None or given.evidence.version_id != version.pk):
+        raise InvalidInput("The evidence belongs to another version.", field="evidence")
+    if given.document is not None and version is not None:
+        raise InvalidInput("Submit the document as evidence of the version, and name it here.", field="document")
 
 
 def _lock(version: ModelVersion | None, fact: str) -> dict[str, str]:
@@ -132,8 +137,3 @@ def _lock(version: ModelVersion | None, fact: str) -> dict[str, str]:
             f"{refusal.message}",
             code=refusal.code,
         ) from None
-
-
-def keep_document(chunks: Iterable[bytes]) -> StoredFile:
-    """Store a document of the organisation, to be named in an answer."""
-    return store.save(chunks)

@@ -13,7 +13,7 @@ from governance.auditlog import Subject
 from governance.exceptions import InvalidInput, NotPermitted, StaleReading
 from governance.facts import digest_fact, read_facts_of
 from governance.frameworks_in_force import find_fact, find_framework
-from governance.models import ControlRuling, ControlRulingKind, FactSignature, ModelVersion, Role
+from governance.models import AuditLogEntry, ControlRuling, ControlRulingKind, FactSignature, ModelVersion, Role
 from governance.permissions import RULES, authorise, roles_of
 from governance.reauthentication import Proof, challenge_for, reauthenticate
 from governance.refusals import record_refusal
@@ -66,24 +66,27 @@ def rule_on_control(
         ruler_name=actor.user.get_full_name(),
         ruled_at=now,
     )
-    entry = auditlog.append(
+    auditlog.stamp(ruling, _log_ruling(ruling, actor, proved))
+    return ruling
+
+
+def _log_ruling(ruling: ControlRuling, actor: Actor, proved: str) -> AuditLogEntry:
+    return auditlog.append(
         "control.ruled",
         actor=actor,
-        subject=Subject("control", ruling.pk, f"{framework} {control}"),
-        project=project,
-        related=version_and_model(version),
+        subject=Subject("control", ruling.pk, f"{ruling.framework} {ruling.control}"),
+        project=ruling.version.model.project,
+        related=version_and_model(ruling.version),
         data={
-            "framework": framework,
-            "control": control,
-            "kind": kind,
-            "expires_at": expires_at.isoformat() if expires_at is not None else "",
-            "role": role,
+            "framework": ruling.framework,
+            "control": ruling.control,
+            "kind": ruling.kind,
+            "expires_at": ruling.expires_at.isoformat() if ruling.expires_at is not None else "",
+            "role": ruling.role,
             "authentication": proved,
         },
-        reason=reason,
+        reason=ruling.reason,
     )
-    auditlog.stamp(ruling, entry)
-    return ruling
 
 
 @record_refusal("fact.refused")

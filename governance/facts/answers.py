@@ -11,7 +11,7 @@ from governance.answer_digest import digest_answer
 from governance.dossier_records import read_bodies, records
 from governance.facts.reading import Reading
 from governance.frameworks.recorded import Recorded, Source, Strength
-from governance.models import Answer
+from governance.models import Answer, ModelVersion
 
 SOURCE = "answer"
 # What is about how the version was made is part of the dossier, and recorded as such.
@@ -73,3 +73,11 @@ def _is_recorded(row: Row, body: dict[str, Any] | None) -> bool:
     said = (body["data"].get("fact"), body["data"].get("digest"), body["actor"]["id"], about)
     told = digest_answer(row.fact, row.value, row.artefact)
     return said == (row.fact, told, row.answered_by, [row.version] if row.version else []) and row.digest == told
+
+
+def find_former_answer(version: ModelVersion, fact: str) -> Answer | None:
+    """The newest standing answer of an earlier version of the same model."""
+    former = Answer.objects.newest().filter(
+        version__model=version.model_id, version__number__lt=version.number, fact=fact, value__isnull=False
+    )
+    return former.order_by("-version__number").first()

@@ -108,7 +108,8 @@ def _describe_result(dossier: Dossier, evaluation: Any) -> dict[str, Any]:
 
 
 def _describe_metric(measure: Measure) -> dict[str, Any]:
-    described: dict[str, Any] = {"type": measure.metric, "name": str(title_of_metric(measure.metric)), "value": measure.value}
+    name = str(title_of_metric(measure.metric))
+    described: dict[str, Any] = {"type": measure.metric, "name": name, "value": measure.value}
     if measure.low is not None and measure.high is not None:
         described["args"] = {"n": measure.n, "low": measure.low, "high": measure.high}
     return described

@@ -6,7 +6,6 @@ Runs in a worker, never in a web process.
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -66,7 +65,9 @@ def _make(report: ComplianceReport) -> None:
     material = kinds.Material(report, dossier, judge(dossier), checkpoint)
     made = kinds.make(material, tell=lambda text: leases.tell_progress(report, text))
     leases.tell_progress(report, "Waiting for the signature")
-    signed = report_signing.sign_report(report, made.pdf, dossier=dossier.digest, log=partial(_log, report))
+    signed = report_signing.sign_report(
+        report, made.pdf, dossier=dossier.digest, log=lambda **given: _log(report, "report.rendered", **given)
+    )
     stored = store.save([signed.pdf])
     companion = store.save([made.companion.content]) if made.companion else None
     with transaction.atomic():

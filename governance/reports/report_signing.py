@@ -86,7 +86,7 @@ def _ask(
         "unsigned": unsigned,
         "certificates": ["sha256:" + sha256(item).hexdigest() for item in certificate.chain],
     }
-    auditlog.stamp(asked, log("report.rendered", digest=prepared.covered_digest, data=data))
+    auditlog.stamp(asked, log(digest=prepared.covered_digest, data=data))
     return asked
 
 

@@ -1,7 +1,6 @@
 """The components of a page. Each answers to a template in templates/includes/ that says what it takes.
 
 Values:    icon  finding_badge  state_badge  progress_badge  decision_badge  tier_badge  digest  person
-           control_badge  strength_badge
            project_name  moment  number
 Pieces:    verdict_banner  stat_tile  form_field  form_errors  upload_field  key_pages  tab_bar
            chart_figure  lineage_figure  log_entry  empty_state  notice  code_block
@@ -19,14 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import template
-from django.forms import (
-    BaseForm,
-    BoundField,
-    CheckboxInput,
-    CheckboxSelectMultiple,
-    RadioSelect,
-    Select,
-)
+from django.forms import BaseForm, BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -35,18 +27,15 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 
-from governance.frameworks.recorded import Strength
 from governance.metric_titles import title_of_metric
 from governance.models import Project
 from portal.icons import draw_icon
 from portal.presentation import (
     AVATAR_TONES,
-    CONTROL_LOOKS,
     DECISION_LOOKS,
     FINDING_LOOKS,
     PROGRESS_LOOKS,
     STATE_LOOKS,
-    STRENGTH_LOOKS,
     TIER_LOOKS,
     Look,
     icon_of_entry,
@@ -98,18 +87,6 @@ def progress_badge(state: object) -> SafeString:
 def decision_badge(decision: object) -> SafeString:
     """A person's decision: approve, request_changes or reject of a sign-off, go or no_go of a proof of concept."""
     return render_badge(look_of(DECISION_LOOKS, decision))
-
-
-@register.simple_tag
-def control_badge(state: object) -> SafeString:
-    """What is recorded against a control: missing, partial, stale, unknown, waived, met or not applicable."""
-    return render_badge(look_of(CONTROL_LOOKS, state))
-
-
-@register.simple_tag
-def strength_badge(strength: Strength | None) -> SafeString:
-    """How strong a word a control rests on; nothing where it rests on none."""
-    return render_badge(STRENGTH_LOOKS[strength]) if strength is not None else SafeString("")
 
 
 @register.inclusion_tag("includes/_tier.html")

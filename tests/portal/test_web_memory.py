@@ -13,7 +13,17 @@ from tests.portals import Portal
 from tests.test_architecture import HEAVY, LARGEST_WEB_PROCESS_MB
 
 PAGES = [
-    *("/", "/models/", "/models/{model}/", "/log/", "/log/8/", "/datasets/", "/reports/", "/tokens/", "/projects/"),
+    *(
+        "/",
+        "/models/",
+        "/models/{model}/",
+        "/log/",
+        "/log/{entry}/",
+        "/datasets/",
+        "/reports/",
+        "/tokens/",
+        "/projects/",
+    ),
     *(f"/versions/{{version}}/?tab={tab}" for tab in ("gate", "requirements", "evidence", "audits", "explanations")),
     *(f"/versions/{{version}}/?tab={tab}" for tab in ("lineage", "sign-offs", "reports", "log")),
     *("/versions/{version}/evidence/new/", "/versions/{version}/evaluations/new/"),

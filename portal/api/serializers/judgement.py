@@ -334,16 +334,11 @@ class ReportShape(serializers.Serializer[Any]):
         }
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample("A dossier", {"kind": "release_dossier"}, request_only=True),
-        OpenApiExample("Annex IV", {"kind": "framework", "framework": "eu-ai-act-high-risk"}, request_only=True),
-    ]
-)
+@extend_schema_serializer(examples=[OpenApiExample("A dossier", {"kind": "release_dossier"}, request_only=True)])
 class RequestReport(Strict):
     kind = serializers.ChoiceField(choices=ReportKind.choices, required=False, default=ReportKind.RELEASE_DOSSIER)
     framework = serializers.CharField(
-        required=False, default="", max_length=80, help_text="For a framework report: the framework's id."
+        required=False, default="", max_length=80, help_text="For a framework report: such as eu-ai-act-high-risk."
     )
 
 

@@ -23,7 +23,7 @@ from governance.frameworks.vocabulary import FactKind
 from governance.frameworks_in_force import frameworks_in_force
 from governance.lifecycle import TRANSITIONS
 from governance.models import Answer, ModelVersion
-from governance.permissions import authorise, may
+from governance.permissions import may
 from portal.actors import actor_of
 from portal.pages.coverage import VersionCoverage, add_serves
 from portal.pages.forms.answers import AnswerForm, slug_of
@@ -183,9 +183,7 @@ def _record(sheet: Sheet, form: AnswerForm) -> Answer:
     given: dict[str, Any] = {"fact": form.kind.id, "value": form.given()}
     file = form.cleaned_data.get("file")
     if file is not None:
-        # Who may not answer leaves no file behind either.
-        authorise(actor_of(sheet.request), "answer_for_organisation", None)
-        given |= {"file": answers.keep_document(file.chunks()), "file_name": file.name}
+        given |= {"document": file.chunks(), "file_name": file.name}
     chosen = form.cleaned_data.get("evidence")
     if chosen and sheet.version is not None:
         given["evidence"] = sheet.version.evidence.get(pk=int(chosen))

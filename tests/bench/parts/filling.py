@@ -51,7 +51,9 @@ def open_portal() -> None:
     wait_for_worker(cast.request_evaluations(version, submitted, by=developer))
     submission.submit_version(version, actor=cast.acting(developer))
     _token, secret = people.create_token(name="bench", scopes=SCOPES, days=1, actor=cast.acting(developer))
-    print(json.dumps({"version": version.pk, "model": model.pk, "token": secret, "password": cast.PASSWORD}))
+    entry = AuditLogEntry.objects.about("model", model.pk).earliest("index").index
+    known = {"version": version.pk, "model": model.pk, "entry": entry, "token": secret, "password": cast.PASSWORD}
+    print(json.dumps(known))
 
 
 def release_one() -> None:

@@ -8,13 +8,15 @@ import pytest
 
 from governance.actions import answers
 from governance.actors import API_TOKEN, Actor
+from governance.canonical import sha256_hex
 from governance.dossier import collect
 from governance.exceptions import InvalidInput, NotPermitted, TransitionNotAllowed
 from governance.facts import read_facts_of
+from governance.facts.answers import find_former_answer
 from governance.frameworks.recorded import Strength
 from governance.gate import judge
 from governance.lifecycle import State
-from governance.models import Answer, AuditLogEntry, ModelVersion, User
+from governance.models import Answer, AuditLogEntry, ModelVersion, StoredFile, User
 from governance.permissions import READ
 from tests import cast
 from tests.governance.light import Light, make_light
@@ -96,14 +98,14 @@ def test_evidence_of_another_version_shows_nothing_here(light):
 
 
 def test_organisation_is_spoken_for_by_its_administrators_only(light, organisation_administrator):
-    kept = answers.keep_document([b"Our policy."])
-    given = {"file": kept, "file_name": "policy.pdf"}
+    given = {"document": [b"Our policy."], "file_name": "policy.pdf"}
     for role in ("administrator", "compliance", "developer"):
         with pytest.raises(NotPermitted):
             answer(None, "org.policy", "In force.", light.team[role], **given)
+    assert not StoredFile.objects.filter(digest=sha256_hex(b"Our policy.")).exists()
     answer(None, "org.policy", "In force.", organisation_administrator, **given)
     found = read_facts_of(light.version())["org.policy"]
-    assert (found.value, found.digest) == ("In force.", kept.digest)
+    assert (found.value, found.digest) == ("In force.", sha256_hex(b"Our policy."))
 
 
 @pytest.mark.parametrize(("fact", "is_of_version"), [("org.policy", True), ("design.logic", False)])
@@ -136,7 +138,7 @@ def test_former_answer_is_confirmed_and_says_where_it_came_from(light):
     said = answer(first, "design.logic", "A tree.", developer)
     second = light.version()
     assert "design.logic" not in read_facts_of(second), "what nobody confirmed is not said of this version"
-    assert answers.find_former_answer(second, "design.logic") == said
+    assert find_former_answer(second, "design.logic") == said
     carried = answers.carry_over_answer(second, fact="design.logic", actor=cast.acting(light.team["validator"]))
     assert (carried.value, carried.carried_from) == ("A tree.", said)
     assert read_facts_of(second)["design.logic"].by == (str(light.team["validator"]),)
@@ -153,7 +155,7 @@ def test_answer_taken_back_is_not_offered_to_the_next_version(light):
     first, developer = light.version(), light.team["developer"]
     answer(first, "design.logic", "A tree.", developer)
     answer(first, "design.logic", None, developer)
-    assert answers.find_former_answer(light.version(), "design.logic") is None
+    assert find_former_answer(light.version(), "design.logic") is None
 
 
 def test_answer_changed_or_written_by_hand_closes_the_gate(light):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from governance.actions.answers import keep_document, record_answer
+from governance.actions.answers import record_answer
 from governance.actions.rulings import sign_fact
 from governance.auditlog import database_now
 from governance.facts import digest_fact, is_asked, read_facts_of
@@ -52,7 +52,7 @@ def answer_everything(hiring: Hiring, framework: Framework, situation: dict[str,
 def _answer(hiring: Hiring, kind: FactKind, value: Any, *, is_linked: bool) -> None:
     given = make_value(kind) if value is None else value
     if kind.is_organisation_wide:
-        attached = {"file": keep_document([b"# Of the house\n"]), "file_name": "house.md"} if is_linked else {}
+        attached = {"document": [b"# Of the house\n"], "file_name": "house.md"} if is_linked else {}
         record_answer(None, fact=kind.id, value=given, actor=cast.acting(hiring.root), **attached)
         return
     shown = hiring.evidence["document"] if is_linked else None

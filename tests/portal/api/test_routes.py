@@ -69,6 +69,10 @@ def test_the_table_names_every_address_and_method() -> None:
     assert "api/v1/" in str([str(item.pattern) for item in get_resolver().url_patterns])
 
 
+# Who takes the log away is written down.
+TAKEN_AWAY = {"api-log-export", "api-project-log-export"}
+
+
 def test_every_address_answers_who_may_use_it(
     scene: Scene, issued_report: ComplianceReport, token: ApiToken, request: pytest.FixtureRequest
 ) -> None:
@@ -78,7 +82,8 @@ def test_every_address_answers_who_may_use_it(
         response = ask(as_person(request.getfixturevalue(route.who)), route, scene, token)
         text = response.getvalue().decode(errors="replace")
         written = AuditLogEntry.objects.count() - before
-        is_write = route.refusal or (route.writes and route.method != "GET" and route.status < 400)
+        is_change = route.writes and route.method != "GET" and route.status < 400
+        is_write = route.refusal or is_change or route.name in TAKEN_AWAY
         if response.status_code != route.status or written != is_write:
             wrong.append((route.method, route.path, response.status_code, written, text[:300]))
     assert not wrong, "\n".join(map(str, wrong))
