@@ -18,6 +18,7 @@ from governance.models import Checkpoint, ComplianceReport, ReportKind
 from governance.reports import framework_report, model_card, release_dossier
 from governance.reports.declaration import build_declaration
 from governance.reports.pdf import Attached, render_pdf
+from governance.reports.pdf_evidence import attach_proofs
 from governance.reports.public_summary import build_summary
 
 
@@ -76,7 +77,7 @@ def make(material: Material, *, tell: Callable[[str], None]) -> Made:
         html,
         identifier=dossier.digest.removeprefix("sha256:")[:32],
         made_at=dossier.as_of,
-        attached=tuple(_attach(dossier, content)),
+        attached=(*_attach(dossier, content), *attach_proofs(dossier.version_id, material.checkpoint)),
         tell=tell,
     )
     return Made(rendered.pdf, rendered.page_count, _name_file(material), content.companion)

@@ -20,7 +20,7 @@ from governance.reports.pdf import Attached
 
 CELLS_FORMAT = "countersign/report-cells/1"
 CLIENT = Path(__file__).resolve().parents[2] / "client" / "countersign"
-VERIFIER = ("report_verifier.py", "cms.py", "verifier.py", "report_cells.py")
+VERIFIER = ("report_verifier.py", "report_cells.py", "cms.py", "verifier.py")
 """What checks a report offline: files that need nothing but Python."""
 MOST_RECEIPTS = 100
 
@@ -65,6 +65,7 @@ def attach_cells(evaluation_id: int, result: Mapping[str, Any]) -> Attached | No
         "classes": counted["classes"],
         "positive_label": counted["positive_label"],
         "weighted": counted["weighted"],
+        "clustered": "cluster" in (result.get("data") or {}).get("columns", {}),
         "columns": ["label", "prediction", "count", "weight", "weight_squared"],
         "minimum_group_size": smallest,
         "level": result["passport"]["intervals"]["level"],

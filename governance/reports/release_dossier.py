@@ -27,6 +27,7 @@ from governance.metric_titles import title_of_metric
 from governance.models import Checkpoint, Evaluation, EvaluationKind, Release
 from governance.reports.log_proof import prove_history
 from governance.reports.pdf import Attached
+from governance.reports.pdf_evidence import attach_cells
 
 PRINTED_DISPARITIES = (
     "demographic_parity_difference",
@@ -201,10 +202,10 @@ def _audit_sections(dossier: Dossier, *kinds: str) -> list[AuditSection]:
 
 
 def attached_results(context: dict[str, Any]) -> tuple[Attached, ...]:
-    """The results of the evaluations that are printed, without what could point at a person."""
-    return tuple(
-        _attach_result(section) for part in ("audits", "explanations", "qualities") for section in context[part]
-    )
+    """The results of the evaluations that are printed, without what could point at a person; cells of bias audits."""
+    sections = [section for part in ("audits", "explanations", "qualities") for section in context[part]]
+    cells = [attach_cells(section.item.id, section.result) for section in context["audits"]]
+    return (*map(_attach_result, sections), *(found for found in cells if found is not None))
 
 
 def _attach_result(section: AuditSection) -> Attached:

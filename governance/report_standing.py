@@ -1,0 +1,49 @@
+"""Whether a file is a report that was issued here, and whether it still stands: what anybody may ask."""
+
+from __future__ import annotations
+
+import json
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from governance.lifecycle import State
+from governance.models import AuditLogEntry, ComplianceReport, Release, WorkStatus
+
+
+class Standing(models.TextChoices):
+    """In the order of the tests below. It says nothing of what the report is about."""
+
+    UNKNOWN = "unknown", _("Unknown")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    SUPERSEDED = "superseded", _("Superseded")
+    VALID = "valid", _("Valid")
+
+
+def find_report(digest: str) -> ComplianceReport | None:
+    """The report that was issued as a file with this digest, if the log says so."""
+    found = ComplianceReport.objects.filter(file_id=digest, status=WorkStatus.SUCCEEDED, log_index__isnull=False)
+    report = found.select_related("version__model").order_by("-pk").first()
+    if report is None:
+        return None
+    body = AuditLogEntry.objects.filter(pk=report.log_index, type="report.issued").values_list("body", flat=True)
+    recorded = [json.loads(bytes(text)).get("subject", {}).get("digest") for text in body]
+    return report if recorded == [digest] else None
+
+
+def judge_standing(report: ComplianceReport | None) -> Standing:
+    """Withdrawn: its version was retired, rejected or taken out of use. Superseded: a later report of the same kind
+    on the same version shows something else, or a later version of the model is released."""
+    if report is None:
+        return Standing.UNKNOWN
+    version = report.version
+    withdrawn = AuditLogEntry.objects.about("version", version.pk).filter(type="release.withdrawn")
+    if version.state in (State.RETIRED, State.REJECTED) or withdrawn.filter(index__gt=report.log_index).exists():
+        return Standing.WITHDRAWN
+    later = ComplianceReport.objects.filter(
+        version=version, kind=report.kind, framework=report.framework, pk__gt=report.pk, status=WorkStatus.SUCCEEDED
+    )
+    newer = Release.objects.filter(version__model=version.model, version__number__gt=version.number, ended_at=None)
+    if later.exclude(dossier_id=report.dossier_id).exists() or newer.exists():
+        return Standing.SUPERSEDED
+    return Standing.VALID
