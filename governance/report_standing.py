@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -20,13 +22,23 @@ class Standing(models.TextChoices):
     VALID = "valid", _("Valid")
 
 
+def digest_blocks(blocks: Iterable[bytes]) -> str:
+    """The digest of a file that is read block by block and not kept."""
+    hasher = hashlib.sha256()
+    for block in blocks:
+        hasher.update(block)
+    return f"sha256:{hasher.hexdigest()}"
+
+
 def find_report(digest: str) -> ComplianceReport | None:
     """The report that was issued as a file with this digest, if the log says so."""
     found = ComplianceReport.objects.filter(file_id=digest, status=WorkStatus.SUCCEEDED, log_index__isnull=False)
     report = found.select_related("version__model").order_by("-pk").first()
     if report is None:
         return None
-    body = AuditLogEntry.objects.filter(pk=report.log_index, type="report.issued").values_list("body", flat=True)
+    body = AuditLogEntry.objects.filter(index=report.log_index or 0, type="report.issued").values_list(
+        "body", flat=True
+    )
     recorded = [json.loads(bytes(text)).get("subject", {}).get("digest") for text in body]
     return report if recorded == [digest] else None
 

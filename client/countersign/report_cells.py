@@ -296,7 +296,8 @@ def _judge(outcome: Outcome, measure: Any, figure: Figure | None) -> None:
 def recompute_report(pdf: bytes) -> tuple[int, list[str]]:
     """(exit code, lines to print) for a report."""
     attached = dict(_attachments(pdf))
-    lines, code, agreed = [], 2, 0
+    lines: list[str] = []
+    code, agreed = 2, 0
     for name in sorted(attached):
         if not name.startswith("cells-"):
             continue

@@ -131,7 +131,7 @@ def list_attachments(pdf: bytes) -> Iterator[tuple[str, bytes]]:
     ):
         head = re.search(rb"\n%s 0 obj\n<<([^\n]*)/Length (\d{1,10}) >>\nstream\n" % found[1], pdf)
         if head is None:
-            verifier._refuse("an attached file cannot be found inside the PDF")
+            raise verifier.NotVerifiable("an attached file cannot be found inside the PDF")
         content = pdf[head.end() : head.end() + int(head[2])]
         yield found[2].decode("utf-8", "replace"), _unpack(content) if b"/FlateDecode" in head[1] else content
 

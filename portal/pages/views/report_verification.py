@@ -5,8 +5,6 @@ Anybody may ask, and is told one word. Nothing that is dropped is kept or opened
 
 from __future__ import annotations
 
-import hashlib
-
 from django import forms
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from governance.models import ComplianceReport
-from governance.report_standing import find_report, judge_standing
+from governance.report_standing import digest_blocks, find_report, judge_standing
 from portal.actors import actor_of
 from portal.pages.perform import no_store
 
@@ -48,10 +46,7 @@ def verify_report(request: HttpRequest) -> HttpResponse:
     form = VerificationForm(request.POST, request.FILES) if request.method == "POST" else VerificationForm()
     context: dict[str, object] = {"form": form, "limit": LARGEST_FILE}
     if request.method == "POST" and form.is_valid():
-        hasher = hashlib.sha256()
-        for block in form.cleaned_data["file"].chunks():
-            hasher.update(block)
-        digest = f"sha256:{hasher.hexdigest()}"
+        digest = digest_blocks(form.cleaned_data["file"].chunks())
         report = find_report(digest)
         standing = judge_standing(report)
         context |= {"standing": standing, "tone": TONES[standing], "said": SAID[standing], "digest": digest}

@@ -85,7 +85,7 @@ DOORS = {
 }
 BY_POST = {"log-verify", "passkey-registration"}
 # The question to a passkey is asked in the middle of signing in too: test_second_factors.py.
-UNGUARDED = {"sign-in", "sign-in-second", "sign-out", "passkey-question", "verifier"}
+UNGUARDED = {"sign-in", "sign-in-second", "sign-out", "passkey-question", "verifier", "verify-report"}
 
 
 @pytest.fixture
