@@ -82,7 +82,7 @@ def wait_for_worker(asked: list[Evaluation]) -> None:
 def fill(rows: int) -> None:
     """Add evidence, spread over models and versions of the same project, until there are ``rows`` of it."""
     developer = User.objects.get(username="dana")
-    project = Project.objects.get()
+    project = Project.objects.get(name="Patient pathways")
     missing = rows - Evidence.objects.count()
     number = Project.objects.count() + RegisteredModel.objects.count()
     while missing > 0:
