@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from governance.auditlog import database_now
 from governance.dossier import Dossier
+from governance.dossier_records import read_bodies, records
 from governance.facts import read_facts
 from governance.frameworks import judging
 from governance.frameworks.catalogue import Framework
@@ -45,14 +47,26 @@ def read_rulings(version_id: int, framework: str) -> list[ControlRuling]:
 
 def read_all_rulings(version_id: int) -> dict[str, list[ControlRuling]]:
     """The same for every framework, by its id."""
+    rows = list(RulingRow.objects.filter(version=version_id).order_by("pk"))
+    bodies = read_bodies(row.log_index for row in rows)
     newest: dict[tuple[str, str], RulingRow] = {}
-    for row in RulingRow.objects.filter(version=version_id).order_by("pk"):
-        newest[row.framework, row.control] = row
+    for row in rows:
+        if _is_recorded(row, bodies.get(-1 if row.log_index is None else row.log_index)):
+            newest[row.framework, row.control] = row
     found: dict[str, list[ControlRuling]] = {}
     for row in newest.values():
         if row.kind != ControlRulingKind.LIFTED:
             found.setdefault(row.framework, []).append(_read_ruling(row))
     return found
+
+
+def _is_recorded(row: RulingRow, body: dict[str, Any] | None) -> bool:
+    """Whether the log holds exactly this ruling: one that somebody wrote into the table closes no gap."""
+    if body is None or not records(body, "control.ruled", "control", row.pk):
+        return False
+    ends = row.expires_at.isoformat() if row.expires_at is not None else ""
+    said = tuple(body["data"].get(name) for name in ("framework", "control", "kind", "expires_at"))
+    return said == (row.framework, row.control, row.kind, ends) and body["actor"]["id"] == row.ruled_by_id
 
 
 def _read_ruling(row: RulingRow) -> ControlRuling:

@@ -21,6 +21,7 @@ from governance.permissions import SCOPES
 from tests import cast
 from tests.governance.framework_texts import load, small_framework
 from tests.governance.light import Light, make_light
+from tests.guards import behind_the_guards
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +65,29 @@ def test_gap_is_accepted_by_who_may_release_and_nobody_else(light, version):
             rule(version, light.team[role], "waived", expires_at=in_days(30))
     rule(version, light.team["approver"], "waived", expires_at=in_days(30))
     assert state_of(version) == ControlState.WAIVED
+
+
+def test_ruling_written_or_prolonged_by_hand_closes_no_gap(light, version):
+    ruling = rule(version, light.team["approver"], "waived", expires_at=in_days(1))
+    with behind_the_guards():
+        ControlRuling.objects.filter(pk=ruling.pk).update(expires_at=in_days(300))
+    assert state_of(version) == ControlState.PARTIAL
+    with behind_the_guards():
+        ControlRuling.objects.filter(pk=ruling.pk).update(expires_at=ruling.expires_at)
+        ControlRuling.objects.create(
+            version=version,
+            framework="house-rules",
+            control="H-2",
+            kind="not_applicable",
+            reason="By hand.",
+            role="approver",
+            ruled_by=light.team["approver"],
+            ruler_name="Somebody",
+            ruled_at=ruling.ruled_at,
+            log_index=ruling.log_index,
+        )
+    assert state_of(version) == ControlState.WAIVED
+    assert state_of(version, "H-2") == ControlState.UNKNOWN
 
 
 @pytest.mark.parametrize("role", ["developer", "auditor", "administrator"])
