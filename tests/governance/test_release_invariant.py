@@ -5,7 +5,7 @@
 The invariant is read from the log's entries alone, by a second reading of the rules that shares nothing with the gate.
 
 A step goes through the real actions, dozens of queries, and takes 30 to 40 ms of processor time on SQLite (measured:
-1,501 steps in 45 s, 1,001 in 42 s on a busy machine). So every run takes 3,500 steps (875 on PostgreSQL) and
+1,501 steps in 45 s, 1,001 in 42 s on a busy machine). So every run takes 2,000 steps (500 on PostgreSQL) and
 ``make soak`` 20,000. COUNTERSIGN_STEPS asks for more: two million take about a day.
 """
 
@@ -47,7 +47,7 @@ PEOPLE = ("developer", "validator", "approver", "compliance", "administrator", "
 EXAMINERS = ("developer", "both", "validator", "compliance")
 REFUSING = (("compliance", "compliance"), ("validator", "validator"), ("both", "approver"))
 ROLES = ("validator", "approver", "compliance", "developer")
-STEPS, STEPS_OF_SOAK, STEPS_OF_AN_EXAMPLE = 3_500, 20_000, 50
+STEPS, STEPS_OF_SOAK, STEPS_OF_AN_EXAMPLE = 2_000, 20_000, 50
 DECISIONS = ("approve", "approve_conditions", "request_changes", "reject", "abstain")
 
 
@@ -95,14 +95,17 @@ class Office(RuleBasedStateMachine):
     taken: ClassVar[Counter[str]] = Counter()
     steps: ClassVar[int] = 0
 
-    @initialize()
-    def open(self) -> None:
+    @initialize(has_released=st.booleans())
+    def open(self, has_released: bool) -> None:
+        """Half of the examples begin with a version that was released by the book."""
         self.point = transaction.savepoint()
         self.world.put_keys_back()
         self.clock.ahead = timedelta(0)
         self.light, self.team, self.versions = copy.deepcopy((self.world.light, self.world.team, self.world.versions))
         self.reading = SecondReading()
         self.digests: dict[tuple[int, int], str] = {}
+        if has_released:
+            self.release(0, "approver", "nothing")
 
     def teardown(self) -> None:
         if hasattr(self, "point"):
@@ -368,7 +371,7 @@ def run(root: User, monkeypatch: pytest.MonkeyPatch, kept: Path, steps: int) -> 
     finally:
         gc.unfreeze()
     # Some examples end before their last step; as many as asked would mean to begin again.
-    assert Office.steps >= 0.9 * steps
+    assert Office.steps >= 0.8 * steps
 
 
 @pytest.mark.django_db

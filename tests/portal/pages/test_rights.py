@@ -167,7 +167,11 @@ def test_every_page_of_a_project_in_solo_mode_says_so(ready_version, organisatio
         "overrule": signed.pk,
     }
     dataset = ready_version.dataset_uses.first().dataset_version
-    paths = ["/" + str(p.pattern).replace("<int:pk>", str(numbers[p.name])) for p in MODELS if p.name in numbers]
+    paths = [
+        "/" + str(p.pattern).replace("<int:pk>", str(numbers[p.name]))
+        for p in MODELS
+        if p.name in numbers and "<str:" not in str(p.pattern)  # a framework or a fact is no thing of the project
+    ]
     paths += [f"/versions/{ready_version.pk}/?tab={tab}" for tab in ("requirements", "sign-offs", "lineage", "log")]
     paths += [
         f"/projects/{project.pk}/",
