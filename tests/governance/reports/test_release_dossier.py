@@ -362,7 +362,12 @@ def find_widest_overflow(pdf: bytes) -> float:
     for page in PdfReader(io.BytesIO(pdf)).pages:
         edge = float(page.mediabox.right)
         starts: list[float] = []
-        page.extract_text(visitor_text=lambda _text, cm, tm, _font, _size: starts.append(tm[4] * cm[0] + cm[4]))  # noqa: B023
+
+        def look(text: str, cm: list[float], tm: list[float], _font: object, _size: float, found: Any = starts) -> None:
+            if text.strip():  # pictures call the visitor too, with no text and a scale of their own
+                found.append(tm[4] * cm[0] + cm[4])
+
+        page.extract_text(visitor_text=look)
         widest = max([widest, *(start - edge for start in starts)])
     return widest
 
