@@ -47,6 +47,22 @@ def read_text(pdf: bytes) -> str:
     return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
 
 
+def find_widest_overflow(pdf: bytes) -> float:
+    """How far, in points, any text begins beyond the right edge of its page."""
+    widest = -1.0
+    for page in PdfReader(io.BytesIO(pdf)).pages:
+        edge = float(page.mediabox.right)
+        starts: list[float] = []
+
+        def look(text: str, cm: list[float], tm: list[float], _font: object, _size: float, found: Any = starts) -> None:
+            if text.strip():  # pictures call the visitor too, with no text and a scale of their own
+                found.append(tm[4] * cm[0] + cm[4])
+
+        page.extract_text(visitor_text=look)
+        widest = max([widest, *(start - edge for start in starts)])
+    return widest
+
+
 def print_report(
     version: ModelVersion, dossier: Dossier, decision: GateDecision, checkpoint: Checkpoint | None, **kind: str
 ) -> Made:

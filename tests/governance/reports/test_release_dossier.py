@@ -24,7 +24,7 @@ from governance.models import Evaluation, ModelVersion
 from governance.reports.pdf_evidence import VERIFIER
 from governance.reports.release_dossier import WITHHELD, build_context
 from tests import cast
-from tests.governance.reports.conftest import Printed, print_dossier, print_report, read_text
+from tests.governance.reports.conftest import Printed, find_widest_overflow, print_dossier, print_report, read_text
 
 # The renderer leaves its colour profile open for the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*sRGB2014.icc:pytest.PytestUnraisableExceptionWarning")
@@ -354,22 +354,6 @@ def test_very_long_words_and_texts_stay_on_the_page(project, developer, caplog):
     assert made.page_count > 10
     assert made.file_name.startswith("w" * 100)
     assert find_widest_overflow(made.pdf) <= 0
-
-
-def find_widest_overflow(pdf: bytes) -> float:
-    """How far, in points, any text begins beyond the right edge of its page."""
-    widest = -1.0
-    for page in PdfReader(io.BytesIO(pdf)).pages:
-        edge = float(page.mediabox.right)
-        starts: list[float] = []
-
-        def look(text: str, cm: list[float], tm: list[float], _font: object, _size: float, found: Any = starts) -> None:
-            if text.strip():  # pictures call the visitor too, with no text and a scale of their own
-                found.append(tm[4] * cm[0] + cm[4])
-
-        page.extract_text(visitor_text=look)
-        widest = max([widest, *(start - edge for start in starts)])
-    return widest
 
 
 def test_name_without_a_latin_letter_still_names_the_file(project, developer):
