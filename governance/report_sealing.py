@@ -11,7 +11,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from governance.auditlog import database_now
+from django.db.models.functions import Now
+
 from governance.log_entries import BrokenEntry
 from governance.models import ReportSignature
 from governance.report_certificate import ReportKey
@@ -46,9 +47,7 @@ class ReportSealer:
 
         ``read_signed`` returns an entry's body as it was signed.
         """
-        waiting = ReportSignature.objects.filter(
-            signature="", log_index__lt=size, asked_at__gt=database_now() - PATIENCE
-        )
+        waiting = ReportSignature.objects.filter(signature="", log_index__lt=size, asked_at__gt=Now() - PATIENCE)
         for asked in waiting.order_by("pk"):
             self.prepare()
             if self.key is None:
