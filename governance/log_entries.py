@@ -74,6 +74,22 @@ def read_body(row: EntryRow) -> dict[str, Any]:
     return body
 
 
+def check_columns(row: EntryRow, body: dict[str, Any]) -> datetime:
+    """The searchable columns must say what the text says; returns the entry's time. Raises ``BrokenEntry``."""
+    try:
+        at = datetime.fromisoformat(body["at"])
+        project = body["project"]["id"] if "project" in body else None
+        said = (body["type"], at, body["actor"]["id"], project)
+        if not isinstance(body["data"], dict):
+            raise TypeError("data")
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenEntry(row.place, f"its text lacks what every entry has ({error})") from None
+    for name, stored, recorded in zip(("type", "at", "actor", "project"), row[3:], said, strict=True):
+        if stored != recorded:
+            raise BrokenEntry(row.place, f"its column {name} is {stored!s}, its text says {recorded!s}")
+    return at
+
+
 @contextmanager
 def one_reading() -> Iterator[None]:
     """Read everything inside as of one moment, while others go on writing. Does not hold them up.

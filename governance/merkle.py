@@ -110,6 +110,47 @@ def _fold_right(hashes: Sequence[bytes]) -> bytes:
     return folded
 
 
+Part = tuple[bytes, list[bytes] | None]
+
+
+class SubsetTree:
+    """Grows leaf by leaf, and keeps what leads from the chosen ones to the root: of each subtree that holds none of
+    them, and no larger one does, the hash; from left to right. One proof for all of them, of O(k log n) hashes."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._parts: list[Part] = []
+
+    def append(self, leaf: bytes, *, chosen: bool) -> None:
+        """Add one leaf hash."""
+        part: Part = (leaf, [] if chosen else None)
+        index = self.size
+        while index & 1:
+            part = _join_parts(self._parts.pop(), part)
+            index >>= 1
+        self._parts.append(part)
+        self.size += 1
+
+    def close(self) -> tuple[bytes, list[bytes]]:
+        """(root, proof) of what was added; the tree ends here."""
+        if not self._parts:
+            return EMPTY_ROOT, []
+        whole = self._parts.pop()
+        while self._parts:
+            whole = _join_parts(self._parts.pop(), whole)
+        root, proof = whole
+        return root, [root] if proof is None else proof
+
+
+def _join_parts(left: Part, right: Part) -> Part:
+    joined = node_hash(left[0], right[0])
+    if left[1] is None and right[1] is None:
+        return joined, None
+    proof = [left[0]] if left[1] is None else left[1]
+    proof.extend([right[0]] if right[1] is None else right[1])
+    return joined, proof
+
+
 # Proving. A proof is a list of leaf ranges; the hash of a range is folded from the complete nodes
 # that tile it.
 

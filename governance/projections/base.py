@@ -3,6 +3,9 @@
 A projection reads the entries of its types in order, a batch at a time, and yields a ``Problem`` for each difference.
 Facts that never change are compared as their entries pass; what later entries may change is kept and compared at the
 end. Nothing here writes.
+
+The same reading serves for any moment of the past: ``fold`` takes in what an entry says and looks at no table, so that
+a projection that was given the entries up to some index knows what its table held then. See ``governance.past_state``.
 """
 
 from __future__ import annotations
@@ -75,6 +78,20 @@ class Entry:
         raise KeyError(kind)
 
 
+@dataclass(slots=True)
+class PastRow:
+    """A row as the entries up to some index have it: who made it and when, and the values of its columns then."""
+
+    key: int
+    index: int
+    at: datetime
+    by: str
+    label: str
+    reason: str
+    values: dict[str, Any]
+    changed_by: list[int]
+
+
 class Projection(ABC):
     """One table, or one column of it, compared with the entries of ``types``."""
 
@@ -88,9 +105,14 @@ class Projection(ABC):
             except MALFORMED:
                 yield Problem(entry.index, f"it does not hold what an entry “{entry.type}” records")
 
+    def fold(self, entry: Entry) -> None:
+        """Take in what one entry says, and look at no table. Raises one of ``MALFORMED``."""
+        for _what in self.read_one(entry):
+            pass
+
     @abstractmethod
     def read_one(self, entry: Entry) -> Iterable[str]:
-        """What differs for one entry."""
+        """What differs for one entry. Compares what ``finish`` does not; where that is nothing, reads no table."""
 
     def finish(self) -> Iterator[Problem]:
         """Compare what only the whole log can tell."""
@@ -98,16 +120,21 @@ class Projection(ABC):
 
 
 class RowPerEntry(Projection):
-    """A table in which every row is recorded by exactly one entry of one of the types ``makers``."""
+    """A table in which every row is recorded by exactly one entry of one of the types ``makers``.
+
+    ``moments`` are the columns whose time is taken in the transaction that writes the entry.
+    """
 
     noun: ClassVar[str]
     table: ClassVar[type[Model]]
     makers: ClassVar[frozenset[str]]
     columns: ClassVar[tuple[str, ...]]
+    moments: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self) -> None:
         self.seen: set[int] = set()
         self.rows: dict[int, dict[str, Any]] = {}
+        self.past: dict[int, PastRow] = {}
 
     def row_id(self, entry: Entry) -> int:
         """The row's key, as the entry names it."""
@@ -117,13 +144,40 @@ class RowPerEntry(Projection):
     def expected(self, entry: Entry) -> dict[str, Any]:
         """Column -> the value that the entry records."""
 
+    def further(self, entry: Entry) -> dict[str, Any]:
+        """What the entry records of its row that stands in other tables or may change later."""
+        return {}
+
+    def changed(self, entry: Entry) -> dict[str, Any]:
+        """Column -> the value that an entry of another type about the row records."""
+        return {}
+
     def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         """Further differences of the row that the entry made."""
         return ()
 
     def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         """Differences between a row and an entry of another type about it."""
-        return ()
+        return self.compare(row, self.changed(entry))
+
+    def compare(self, row: dict[str, Any], said: dict[str, Any]) -> Iterator[str]:
+        """Differences between a row and what is recorded of some of its columns."""
+        for column, recorded in said.items():
+            if column in self.moments:
+                yield from moment_differs(row, column, recorded)
+            else:
+                yield from differences(row, {column: recorded})
+
+    def fold(self, entry: Entry) -> None:
+        key = self.row_id(entry)
+        if entry.type in self.makers:
+            said = self.expected(entry) | self.further(entry)
+            name, reason = str(entry.body["actor"]["name"]), str(entry.body.get("reason", ""))
+            label = str(entry.subject["label"])
+            self.past[key] = PastRow(key, entry.index, entry.at, name, label, reason, said, [])
+        elif key in self.past:
+            self.past[key].values |= self.changed(entry)
+            self.past[key].changed_by.append(entry.index)
 
     def read(self, entries: Sequence[Entry]) -> Iterator[Problem]:
         self.prepare(entries)

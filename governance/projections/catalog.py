@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from governance.canonical import sha256_hex
@@ -43,10 +45,18 @@ class Models(RowPerEntry):
             "owner_id": entry.data["owner"],
         }
 
+    def further(self, entry: Entry) -> dict[str, Any]:
+        return {"risk_tier": RiskTier.HIGH.value, "revision": 1}
+
+    def changed(self, entry: Entry) -> dict[str, Any]:
+        tier = {"risk_tier": entry.data["risk_tier"]} if entry.type == "model.tiered" else {}
+        return {"revision": entry.data["revision"], **tier}
+
     def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
-        self.revisions[entry.subject_id] = (entry.data["revision"], entry.index)
-        if entry.type == "model.tiered":
-            self.tiers[entry.subject_id] = (entry.data["risk_tier"], entry.index)
+        said = self.changed(entry)
+        self.revisions[entry.subject_id] = (said["revision"], entry.index)
+        if "risk_tier" in said:
+            self.tiers[entry.subject_id] = (said["risk_tier"], entry.index)
         return ()
 
     def finish(self) -> Iterator[Problem]:
@@ -77,11 +87,14 @@ class Versions(RowPerEntry):
     def expected(self, entry: Entry) -> dict[str, Any]:
         return {"model_id": entry.related_id("model"), "created_by_id": entry.actor_id}
 
+    def further(self, entry: Entry) -> dict[str, Any]:
+        return {"artifacts": sorted(entry.data["artifacts"])}
+
     def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         # A pipeline asks for a version by its number: two that changed places must not go unseen.
         if f"{row['model__name']} v{row['number']}" != entry.subject["label"]:
             yield f"it is {row['model__name']} v{row['number']}, recorded is {entry.subject['label']}"
-        if sorted(self.artifacts.get(row["pk"], ())) != sorted(entry.data["artifacts"]):
+        if sorted(self.artifacts.get(row["pk"], ())) != self.further(entry)["artifacts"]:
             yield "its artifacts are not the recorded ones"
 
 
@@ -105,26 +118,56 @@ class States(Projection):
                 yield Problem(index, f"version {key}: its state is {state}, recorded is {recorded}")
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A requirement as the entry says that wrote it last: its text by digest, its criteria in words. Entries that make
+    many at once name neither titles nor criteria."""
+
+    index: int
+    revision: int
+    digest: str
+    by: str
+    at: datetime
+    model: int
+    label: str
+    criteria: tuple[str, ...] = ()
+
+
 class Requirements(Projection):
     """Title, statement, source and criteria are bound by the digest in the entry that wrote them last."""
 
     types = frozenset({"requirement.written", "requirement.withdrawn", "requirements.generated"})
 
     def __init__(self) -> None:
-        self.written: dict[int, tuple[int, int, str]] = {}
-        self.generated: dict[tuple[int, str], tuple[int, int, str]] = {}
+        self.written: dict[int, Written] = {}
+        self.generated: dict[tuple[int, str], Written] = {}
         self.withdrawn: dict[int, int] = {}
+        self.labels: dict[int, tuple[int, str]] = {}
 
     def read_one(self, entry: Entry) -> Iterable[str]:
-        data = entry.data
-        if entry.type == "requirement.written":
-            self.written[entry.subject_id] = (entry.index, data["revision"], data["digest"])
-        elif entry.type == "requirement.withdrawn":
-            self.withdrawn[entry.subject_id] = entry.index
-        else:
+        data, by = entry.data, str(entry.body["actor"]["name"])
+        if entry.type == "requirements.generated":
             for key, digest in zip(data["keys"], data["digests"], strict=True):
-                self.generated[entry.subject_id, key] = (entry.index, 1, digest)
+                made = Written(entry.index, 1, digest, by, entry.at, entry.subject_id, key)
+                self.generated[entry.subject_id, key] = made
+            return ()
+        pk, label = entry.subject_id, str(entry.subject["label"])
+        self.labels[pk] = (entry.related_id("model"), label)
+        if entry.type == "requirement.withdrawn":
+            self.withdrawn[pk] = entry.index
+        else:
+            said = (entry.index, data["revision"], data["digest"], by, entry.at, *self.labels[pk])
+            self.written[pk] = Written(*said, tuple(data["criteria"]))
         return ()
+
+    def binding(self) -> Iterator[Written]:
+        """What binds by the entries folded so far: written by hand or edited, and made from a template or framework."""
+        named = {(model, label.split(" ", 1)[0]): pk for pk, (model, label) in self.labels.items()}
+        for place, made in self.generated.items():
+            pk = named.get(place)
+            if pk is None or (pk not in self.written and pk not in self.withdrawn):
+                yield made
+        yield from (written for pk, written in self.written.items() if pk not in self.withdrawn)
 
     def finish(self) -> Iterator[Problem]:
         columns = ("model_id", "key", "revision", "title", "statement", "source", "withdrawn_at")
@@ -134,8 +177,8 @@ class Requirements(Projection):
                 criteria.setdefault(criterion.requirement_id, []).append(criterion)
             for row in rows:
                 yield from self._compare(row, criteria.get(row[0], []))
-        for key, (index, _revision, _digest) in [*self.written.items(), *self.generated.items()]:
-            yield Problem(index, f"requirement {key} is recorded here and gone from its table")
+        for key, gone in [*self.written.items(), *self.generated.items()]:
+            yield Problem(gone.index, f"requirement {key} is recorded here and gone from its table")
 
     def _compare(self, row: tuple[Any, ...], criteria: list[AcceptanceCriterion]) -> Iterator[Problem]:
         """Take the row's entry out of what is still to be found, and yield what differs."""
@@ -145,10 +188,10 @@ class Requirements(Projection):
         if recorded is None:
             yield Problem(None, f"requirement {key} stands in its table, but no entry records it")
             return
-        index, counted, digest = recorded
-        if revision != counted:
-            yield Problem(index, f"requirement {key}: its revision is {revision}, recorded is {counted}")
-        if digest_requirement(title, statement, source, criteria) != digest:
+        index = recorded.index
+        if revision != recorded.revision:
+            yield Problem(index, f"requirement {key}: its revision is {revision}, recorded is {recorded.revision}")
+        if digest_requirement(title, statement, source, criteria) != recorded.digest:
             yield Problem(index, f"requirement {key}: its text or its criteria are not the recorded ones")
         withdrawn = self.withdrawn.get(key)
         if withdrawn is None and withdrawn_at is not None:

@@ -19,6 +19,8 @@ class Remarks(RowPerEntry):
         *("resolved_by_id", "resolved_at", "resolution", "log_index"),
     )
 
+    moments = frozenset({"resolved_at"})
+
     def __init__(self) -> None:
         super().__init__()
         self.resolved: set[int] = set()
@@ -47,13 +49,13 @@ class Remarks(RowPerEntry):
         if sorted(self.mentions.get(row["pk"], ())) != sorted(entry.data["mentions"]):
             yield "it mentions other people than recorded"
 
+    def changed(self, entry: Entry) -> dict[str, Any]:
+        reason = entry.body.get("reason", "")
+        return {"resolved_by_id": entry.actor_id, "resolution": reason, "resolved_at": entry.at}
+
     def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         self.resolved.add(row["pk"])
-        if row["resolved_by_id"] != entry.actor_id:
-            yield f"its resolved by is {row['resolved_by_id']}, recorded is {entry.actor_id}"
-        if row["resolution"] != entry.body.get("reason", ""):
-            yield "its resolution is not the recorded one"
-        yield from moment_differs(row, "resolved_at", entry.at)
+        return super().follow(row, entry)
 
     def finish(self) -> Iterator[Problem]:
         yield from super().finish()

@@ -21,6 +21,8 @@ class FrameworkEditions(RowPerEntry):
         "log_index",
     )
 
+    moments = frozenset({"withdrawn_at"})
+
     def __init__(self) -> None:
         super().__init__()
         self.withdrawn: set[int] = set()
@@ -39,11 +41,12 @@ class FrameworkEditions(RowPerEntry):
             yield "its text is not the recorded one"
         yield from moment_differs(row, "loaded_at", entry.at)
 
+    def changed(self, entry: Entry) -> dict[str, Any]:
+        return {"withdrawn_by_id": entry.actor_id, "withdrawn_at": entry.at}
+
     def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         self.withdrawn.add(row["pk"])
-        if row["withdrawn_by_id"] != entry.actor_id:
-            yield "it was withdrawn here by another person than its row says"
-        yield from moment_differs(row, "withdrawn_at", entry.at)
+        return super().follow(row, entry)
 
     def finish(self) -> Iterator[Problem]:
         yield from super().finish()
@@ -128,6 +131,9 @@ class ControlRulings(RowPerEntry):
             "ruler_name": entry.body["actor"]["name"],
             "log_index": entry.index,
         }
+
+    def further(self, entry: Entry) -> dict[str, Any]:
+        return {"expires_at": entry.data["expires_at"]}
 
     def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         ends = row["expires_at"].isoformat() if row["expires_at"] is not None else ""

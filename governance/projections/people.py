@@ -86,6 +86,8 @@ class Memberships(RowPerEntry):
         *("confirmed_by_id", "confirmed_at", "ended_at", "ended_for_cause"),
     )
 
+    moments = frozenset({"confirmed_at", "ended_at"})
+
     def __init__(self) -> None:
         super().__init__()
         self.ended: set[int] = set()
@@ -106,18 +108,18 @@ class Memberships(RowPerEntry):
         # A role older than a dossier may sign it, so its age is compared too.
         return moment_differs(row, "granted_at", entry.at)
 
-    def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+    def changed(self, entry: Entry) -> dict[str, Any]:
         if entry.type == "membership.confirmed":
-            self.confirmed.add(row["pk"])
-            yield from differences(row, {"confirmed_by_id": entry.actor_id})
-            yield from moment_differs(row, "confirmed_at", entry.at)
-            return
-        self.ended.add(row["pk"])
-        if row["ended_at"] is None:
+            return {"confirmed_by_id": entry.actor_id, "confirmed_at": entry.at}
+        return {"ended_at": entry.at, "ended_for_cause": entry.data.get("for_cause", False)}
+
+    def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
+        said = self.changed(entry)
+        (self.confirmed if "confirmed_at" in said else self.ended).add(row["pk"])
+        if "ended_at" in said and row["ended_at"] is None:
+            del said["ended_at"]
             yield "it was ended here and is marked as held"
-        else:
-            yield from moment_differs(row, "ended_at", entry.at)
-        yield from differences(row, {"ended_for_cause": entry.data.get("for_cause", False)})
+        yield from self.compare(row, said)
 
     def finish(self) -> Iterator[Problem]:
         yield from super().finish()

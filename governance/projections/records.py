@@ -22,7 +22,6 @@ from governance.projections.base import (
     Entry,
     Problem,
     RowPerEntry,
-    differences,
     digest_again,
     iterate_rows,
     moment_differs,
@@ -62,14 +61,18 @@ class EvidenceItems(RowPerEntry):
             "log_index": entry.index,
         }
 
+    def further(self, entry: Entry) -> dict[str, Any]:
+        return {"digest": entry.data["digest"], "requirements": sorted(entry.data["requirements"])}
+
     def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
-        if (row["file_id"] or row["content_digest"]) != entry.data["digest"]:
-            yield f"its digest is {row['file_id'] or row['content_digest']}, recorded is {entry.data['digest']}"
+        said = self.further(entry)
+        if (row["file_id"] or row["content_digest"]) != said["digest"]:
+            yield f"its digest is {row['file_id'] or row['content_digest']}, recorded is {said['digest']}"
         if row["content"] is None and row["content_digest"]:
             yield "its content is gone"
         elif row["content"] is not None and digest_again(row["content"]) != entry.data["content_digest"]:
             yield "its content no longer has the recorded digest"
-        if sorted(self.offered.get(row["pk"], ())) != sorted(entry.data["requirements"]):
+        if sorted(self.offered.get(row["pk"], ())) != said["requirements"]:
             yield "it is offered for other requirements than recorded"
         yield from moment_differs(row, "received_at", entry.at)
 
@@ -85,13 +88,22 @@ class FinishedWork(RowPerEntry):
         super().__init__()
         self.ended: set[int] = set()
 
+    def further(self, entry: Entry) -> dict[str, Any]:
+        return {"status": WorkStatus.QUEUED.value, "result_digest": ""}
+
+    def changed(self, entry: Entry) -> dict[str, Any]:
+        ends = {self.succeeded_by: WorkStatus.SUCCEEDED, self.cancelled_by: WorkStatus.CANCELLED}
+        status = ends.get(entry.type, WorkStatus.FAILED)
+        failure = {"failure": entry.body.get("reason", "")} if status == WorkStatus.FAILED else {}
+        return {"status": status.value, **failure}
+
     def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         self.ended.add(row["pk"])
-        ends = {self.succeeded_by: WorkStatus.SUCCEEDED, self.cancelled_by: WorkStatus.CANCELLED}
-        status = ends.get(entry.type, WorkStatus.FAILED).value
+        said = self.changed(entry)
+        status = said["status"]
         if row["status"] != status:
             yield f"its status is {row['status']}, recorded is {status}"
-        if status == WorkStatus.FAILED and row["failure"] != entry.body.get("reason", ""):
+        if row["failure"] != said.get("failure", row["failure"]):
             yield "its failure is not the recorded one"
         if status == WorkStatus.SUCCEEDED:
             yield from self.inspect_outcome(row, entry)
@@ -146,6 +158,9 @@ class Evaluations(FinishedWork):
         # Entries from before inputs were recorded name the digest of the predictions that were matched, nothing else.
         if "inputs" in entry.data and self.inputs.get(row["pk"], {}) != recorded:
             yield "it reads other inputs than recorded"
+
+    def changed(self, entry: Entry) -> dict[str, Any]:
+        return super().changed(entry) | {"result_digest": entry.data.get("result_digest", "")}
 
     def inspect_outcome(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         recorded = entry.data["result_digest"]
@@ -207,6 +222,8 @@ class DatasetVersions(RowPerEntry):
         *("recalled_by_id", "recalled_at", "recall_reason"),
     )
 
+    moments = frozenset({"recalled_at"})
+
     def __init__(self) -> None:
         super().__init__()
         self.recalled: set[int] = set()
@@ -227,14 +244,19 @@ class DatasetVersions(RowPerEntry):
         }
 
     def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
-        if sorted(self.sources.get(row["pk"], ())) != sorted(entry.data["derived_from"]):
+        if sorted(self.sources.get(row["pk"], ())) != self.further(entry)["derived_from"]:
             yield "it is derived from other dataset versions than recorded"
+
+    def further(self, entry: Entry) -> dict[str, Any]:
+        return {"derived_from": sorted(entry.data["derived_from"])}
+
+    def changed(self, entry: Entry) -> dict[str, Any]:
+        reason = entry.body.get("reason", "")
+        return {"recalled_by_id": entry.actor_id, "recall_reason": reason, "recalled_at": entry.at}
 
     def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         self.recalled.add(row["pk"])
-        said = {"recalled_by_id": entry.actor_id, "recall_reason": entry.body.get("reason", "")}
-        yield from differences(row, said)
-        yield from moment_differs(row, "recalled_at", entry.at)
+        return super().follow(row, entry)
 
     def finish(self) -> Iterator[Problem]:
         yield from super().finish()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -56,6 +57,10 @@ class Releases(RowPerEntry):
             "promoted_by_id": entry.actor_id,
             "log_index": entry.index,
         }
+
+    def further(self, entry: Entry) -> dict[str, Any]:
+        # Entries of the first format left the end to the statement, whose digest they name.
+        return {"expires_at": entry.data.get("expires_at", ""), "statement": entry.data["statement"]}
 
     def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         yield from moment_differs(row, "started_at", entry.at)
@@ -160,6 +165,17 @@ class EmergencyEnds(Projection):
                 yield Problem(index, f"emergency request {key} is not settled as recorded")
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What opened a follow-up: the entry, the release or version it was about, and why, where it was withdrawn."""
+
+    index: int
+    at: datetime
+    about: str
+    why: str
+    model: int
+
+
 class FollowUps(Projection):
     """Opened by a withdrawal or by what ended an emergency, closed by a person."""
 
@@ -168,13 +184,20 @@ class FollowUps(Projection):
     def __init__(self) -> None:
         self.opened: dict[int, int] = {}
         self.closed: dict[int, tuple[int, int, str, datetime]] = {}
+        self.findings: dict[int, Finding] = {}
 
     def read_one(self, entry: Entry) -> Iterable[str]:
         if entry.type == "follow_up.closed":
             self.closed[entry.subject_id] = (entry.index, entry.actor_id, entry.body.get("reason", ""), entry.at)
         elif "follow_up" in entry.data:
             self.opened[entry.data["follow_up"]] = entry.index
+            told = (entry.subject["label"], entry.body.get("reason", ""), entry.related_id("model"))
+            self.findings[entry.data["follow_up"]] = Finding(entry.index, entry.at, *told)
         return ()
+
+    def still_open(self) -> Iterator[tuple[int, Finding]]:
+        """(id, finding) of those that the entries folded so far opened and did not close."""
+        yield from ((key, found) for key, found in self.findings.items() if key not in self.closed)
 
     def finish(self) -> Iterator[Problem]:
         found = set()

@@ -20,6 +20,8 @@ class Delegations(RowPerEntry):
         *("starts_at", "ends_at", "given_at", "ended_at"),
     )
 
+    moments = frozenset({"ended_at"})
+
     def __init__(self) -> None:
         super().__init__()
         self.ended: set[int] = set()
@@ -38,9 +40,12 @@ class Delegations(RowPerEntry):
     def inspect(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         return moment_differs(row, "given_at", entry.at)
 
+    def changed(self, entry: Entry) -> dict[str, Any]:
+        return {"ended_at": entry.at}
+
     def follow(self, row: dict[str, Any], entry: Entry) -> Iterable[str]:
         self.ended.add(row["pk"])
-        return moment_differs(row, "ended_at", entry.at)
+        return super().follow(row, entry)
 
     def finish(self) -> Iterator[Problem]:
         yield from super().finish()
