@@ -131,6 +131,10 @@ class SubsetTree:
         self._parts.append(part)
         self.size += 1
 
+    def root(self) -> bytes:
+        """The root over what was added so far."""
+        return _fold_right([part[0] for part in self._parts]) if self._parts else EMPTY_ROOT
+
     def close(self) -> tuple[bytes, list[bytes]]:
         """(root, proof) of what was added; the tree ends here."""
         if not self._parts:

@@ -5,7 +5,9 @@
 
 Needs `verifier.py` and `cms.py` beside it. Checked are: that the signature covers the whole file and fits its
 certificate; that the log recorded exactly this content and this certificate, by the receipt inside the signature; that
-the receipt's checkpoint is signed by a key you trust; and that the attached dossier is the one that was recorded. With
+the receipt's checkpoint is signed by a key you trust; and that the attached dossier is the one that was recorded. In a
+report of a past day also: that the log it was told from is the beginning of the one that was signed, and holds the
+entries it was told from. With
 the receipt of the issued file beside it, its SHA-256 as well. Exit code 0: everything holds. 1: something was changed.
 2: it cannot be told. Never 0 when in doubt.
 
@@ -26,7 +28,9 @@ import importlib
 import importlib.util
 import re
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 
@@ -49,6 +53,12 @@ Tampered, NotVerifiable = verifier.Tampered, verifier.NotVerifiable
 
 MAX_REPORT_BYTES = 512 * 1024 * 1024
 MAX_ATTACHED_BYTES = 256 * 1024 * 1024
+AS_OF, AS_OF_PROOF, AS_OF_FORMAT = "as-of.json", "as-of-proof.json", "countersign/as-of-proof/1"
+# The fields of what is told of a past day that name an entry by its place.
+NAMING = {
+    *("index", "state_index", "settled_index", "ended_index", "fulfilled_index"),
+    *("stale_since", "replaced_by", "overruled_by", "superseded_by"),
+}
 ATTACHED = re.compile(rb"\n<<[^\n]*/EF << /F (\d+) 0 R[^\n]*/Type /Filespec[^\n]*/UF \(([^()\\\n]{1,200})\)")
 
 
@@ -82,11 +92,12 @@ def verify_report(pdf: bytes, trusted: Any, *, receipt: Any = None) -> Any:
         return found
     entry = found.entry
     _check_entry(entry["data"], pdf, signed)
+    past = _check_past(dict(list_attachments(pdf)), trust)
     size = found.checkpoint.size
     beside = "; its SHA-256 is the one that was issued" if receipt is not None else ""
     message = (
         f"the report is whole, signed by {signed.name!r} and recorded at {entry.get('at')!r} as entry"
-        f" {entry['index']} of {size} in {found.checkpoint.origin}; {signed.stamp}{beside}"
+        f" {entry['index']} of {size} in {found.checkpoint.origin}; {signed.stamp}{past}{beside}"
     )
     return verifier.Verdict(verifier.Outcome.GOOD, message, entry, found.checkpoint)
 
@@ -104,6 +115,103 @@ def _check_entry(said: Any, pdf: bytes, signed: Any) -> None:
     dossier = dict(list_attachments(pdf)).get("dossier.json")
     if said.get("dossier") and (dossier is None or verifier.digest_of(dossier) != said["dossier"]):
         raise Tampered("the attached dossier is not the one that was recorded")
+    document = said.get("document")
+    if document is not None:
+        name = verifier._field(document, "name", str, what)
+        attached = dict(list_attachments(pdf)).get(name)
+        if attached is None or verifier.digest_of(attached) != verifier._field(document, "digest", str, what):
+            raise Tampered(f"the attached {name} is not the one that was recorded")
+
+
+# A report of a past day.
+
+
+def _check_past(attached: dict[str, bytes], trust: Any) -> str:
+    """Check the proof in a report of a past day, and say so; nothing in any other report."""
+    if AS_OF not in attached:
+        return ""
+    if not {AS_OF_PROOF, "checkpoint.txt"} <= attached.keys():
+        verifier._refuse("the report is of a past day and carries no proof of the log of that day")
+    document, proof = (verifier.parse_json(attached[name], name) for name in (AS_OF, AS_OF_PROOF))
+    then = check_as_of(document, proof, attached["checkpoint.txt"].decode("utf-8", "replace"), trust)
+    return f"; the log of {proof['at']}, {then.size} entries, is the beginning of the one that was signed"
+
+
+def check_as_of(document: Any, proof: Any, note: str, trust: Any) -> Any:
+    """Check that what is told of a past moment names only entries of the log of that moment, and that this is the
+    beginning of the log that the checkpoint `note` signs. Returns that log's size and root."""
+    what = "the proof of the past log"
+    if verifier._field(proof, "format", str, what) != AS_OF_FORMAT:
+        verifier._refuse(f"{what} is not in the format {AS_OF_FORMAT}")
+    if verifier._field(document, "at", str, AS_OF) != verifier._field(proof, "at", str, what):
+        raise Tampered("what is told and its proof are of different moments")
+    present = verifier._open_checkpoint(note, trust)
+    root = verifier._decode_hash(verifier._field(proof, "root", str, what), "the root")
+    then = verifier.Checkpoint(present.origin, verifier._field(proof, "size", int, what), root)
+    indexes = verifier._field(proof, "indexes", list, what)
+    leaves, hashes = (_cut(verifier._field(proof, name, str, what)) for name in ("leaves", "hashes"))
+    if _root_over(then.size, indexes, leaves, hashes) != root:
+        raise Tampered("the entries that the report is told from are not in the log of that moment")
+    missing = {*_list_indexes(document)} - {*indexes}
+    if missing:
+        raise Tampered(f"the report names entry {min(missing)}, which its proof does not cover")
+    verifier.check_consistency(then, present, _hashes(proof, what))
+    before = proof.get("before")
+    if before is not None:
+        earlier, _lacking = verifier._read_checkpoint(verifier._field(before, "note", str, what), trust)
+        verifier.check_consistency(earlier, then, _hashes(before, what))
+    return then
+
+
+def _hashes(proof: Any, what: str) -> list[bytes]:
+    found: list[bytes] = verifier._decode_hashes(verifier._field(proof, "consistency", list, what), what)
+    return found
+
+
+def _cut(text: str) -> list[bytes]:
+    """A row of hashes of 32 bytes each, written one after the other."""
+    data = verifier._decode_base64(text, "the hashes")
+    if len(data) % 32:
+        verifier._refuse("a row of hashes is damaged")
+    return [data[start : start + 32] for start in range(0, len(data), 32)]
+
+
+def _root_over(size: int, indexes: Sequence[int], leaves: Sequence[bytes], hashes: Sequence[bytes]) -> bytes:
+    """The root over `size` entries of which the leaves at `indexes` are known; for each part without one, a hash."""
+    ordered = all(isinstance(index, int) for index in indexes) and all(a < b for a, b in pairwise([-1, *indexes, size]))
+    if not ordered or len(indexes) != len(leaves):
+        raise Tampered("the entries of the proof are not in order, or lie outside of the log")
+    left = iter(hashes)
+
+    def climb(start: int, end: int, first: int, last: int) -> bytes:
+        if first == last:
+            return next(left)
+        if end - start == 1:
+            return leaves[first]
+        middle = start + (1 << ((end - start - 1).bit_length() - 1))
+        cut = bisect_left(indexes, middle, first, last)
+        found: bytes = verifier._hash_node(climb(start, middle, first, cut), climb(middle, end, cut, last))
+        return found
+
+    try:
+        root = climb(0, size, 0, len(indexes))
+    except StopIteration:
+        raise Tampered("the proof of the past log is too short") from None
+    if next(left, None) is not None:
+        raise Tampered("the proof of the past log is too long")
+    return root
+
+
+def _list_indexes(value: Any) -> Iterator[int]:
+    """The places in the log that a document names, wherever they stand in it."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name in NAMING and isinstance(item, int):
+                yield item
+            yield from _list_indexes(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _list_indexes(item)
 
 
 # The PDF, as the portal writes it.
