@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from governance.auditlog import Subject
 from governance.lifecycle import State, next_state
-from governance.models import DatasetVersion, Evaluation, ModelVersion, RegisteredModel
+from governance.models import DatasetVersion, Evaluation, ModelVersion, Project, RegisteredModel
 
 
 def lock_and_amend(version: ModelVersion) -> tuple[ModelVersion, dict[str, str]]:
@@ -48,6 +48,13 @@ def about_version(version: ModelVersion) -> Subject:
 
 def about_dataset_version(dataset_version: DatasetVersion) -> Subject:
     return Subject("dataset_version", dataset_version.pk, str(dataset_version), dataset_version.digest)
+
+
+def about_subject(subject: ModelVersion | DatasetVersion | Project | None) -> tuple[Subject, ...]:
+    """What a report is about, besides its project, which every entry names by itself."""
+    if isinstance(subject, ModelVersion):
+        return version_and_model(subject)
+    return (about_dataset_version(subject),) if isinstance(subject, DatasetVersion) else ()
 
 
 def about_source(source: DatasetVersion) -> Subject:

@@ -73,6 +73,7 @@ RULES: dict[str, Rule] = {
     "rule_on_control": Rule(SIGNING, None),
     "sign_fact": Rule(EXAMINING | {Role.APPROVER}, None),
     "request_report": Rule(EVERYBODY, REPORT),
+    "request_organisation_report": Rule(frozenset(), REPORT, organisation_administrators=True),
     "export_log": Rule(frozenset({Role.AUDITOR, Role.ADMINISTRATOR}), READ, organisation_administrators=True),
 }
 

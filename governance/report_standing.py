@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterable
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from governance.lifecycle import State
-from governance.models import AuditLogEntry, ComplianceReport, Release, WorkStatus
+from governance.models import AuditLogEntry, ComplianceReport, ModelVersion, Release, WorkStatus
 
 
 class Standing(models.TextChoices):
@@ -33,7 +34,7 @@ def digest_blocks(blocks: Iterable[bytes]) -> str:
 def find_report(digest: str) -> ComplianceReport | None:
     """The report that was issued as a file with this digest, if the log says so."""
     found = ComplianceReport.objects.filter(file_id=digest, status=WorkStatus.SUCCEEDED, log_index__isnull=False)
-    report = found.select_related("version__model").order_by("-pk").first()
+    report = found.select_related("version__model", "dataset_version").order_by("-pk").first()
     if report is None:
         return None
     body = AuditLogEntry.objects.filter(index=report.log_index or 0, type="report.issued").values_list(
@@ -44,18 +45,35 @@ def find_report(digest: str) -> ComplianceReport | None:
 
 
 def judge_standing(report: ComplianceReport | None) -> Standing:
-    """Withdrawn: its version was retired, rejected or taken out of use. Superseded: a later report of the same kind
-    on the same version shows something else, or a later version of the model is released."""
+    """Withdrawn: its version was retired, rejected or taken out of use, or its data recalled. Superseded: a later
+    report of the same kind on the same subject shows something else, or a later version of the model is released."""
     if report is None:
         return Standing.UNKNOWN
-    version = report.version
-    withdrawn = AuditLogEntry.objects.about("version", version.pk).filter(type="release.withdrawn")
-    if version.state in (State.RETIRED, State.REJECTED) or withdrawn.filter(index__gt=report.log_index).exists():
+    if _is_withdrawn(report):
         return Standing.WITHDRAWN
-    later = ComplianceReport.objects.filter(
-        version=version, kind=report.kind, framework=report.framework, pk__gt=report.pk, status=WorkStatus.SUCCEEDED
-    )
-    newer = Release.objects.filter(version__model=version.model, version__number__gt=version.number, ended_at=None)
-    if later.exclude(dossier_id=report.dossier_id).exists() or newer.exists():
+    later = ComplianceReport.objects.about_the_same(report).filter(pk__gt=report.pk, status=WorkStatus.SUCCEEDED)
+    same = Q(dossier=None, document_digest=report.document_digest) | Q(dossier__isnull=False, dossier=report.dossier_id)
+    if later.exclude(same).exists() or _is_followed(report.version):
         return Standing.SUPERSEDED
     return Standing.VALID
+
+
+def _is_withdrawn(report: ComplianceReport) -> bool:
+    if report.dataset_version is not None:
+        recalled = AuditLogEntry.objects.about("dataset_version", report.dataset_version_id).filter(
+            type="dataset_version.recalled"
+        )
+        return recalled.filter(index__gt=report.log_index).exists()
+    if report.version is None:
+        return False
+    withdrawn = AuditLogEntry.objects.about("version", report.version_id).filter(type="release.withdrawn")
+    is_over = report.version.state in (State.RETIRED, State.REJECTED)
+    return is_over or withdrawn.filter(index__gt=report.log_index).exists()
+
+
+def _is_followed(version: ModelVersion | None) -> bool:
+    """Whether a later version of the model is in use."""
+    if version is None:
+        return False
+    later = Release.objects.filter(version__model=version.model, version__number__gt=version.number, ended_at=None)
+    return later.exists()

@@ -3,65 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import reduce
 from typing import Any
 
-from django.db.models import Model
-
-from governance.models import (
-    AuditLogEntry,
-    ComplianceReport,
-    Condition,
-    Dataset,
-    DatasetVersion,
-    Delegation,
-    EmergencyRequest,
-    Evaluation,
-    Evidence,
-    FollowUp,
-    Membership,
-    ModelVersion,
-    Project,
-    PromotionPolicy,
-    RegisteredModel,
-    Release,
-    Requirement,
-    RequirementTemplate,
-    SignOff,
-    Waiver,
-)
-
-OF_VERSION = ("version", "model", "project")
-# Table -> the way from its row to the project.
-WAYS: dict[type[Model], tuple[str, ...]] = {
-    Project: (),
-    AuditLogEntry: ("project",),
-    ComplianceReport: OF_VERSION,
-    Condition: OF_VERSION,
-    Dataset: ("project",),
-    DatasetVersion: ("dataset", "project"),
-    Delegation: ("project",),
-    EmergencyRequest: OF_VERSION,
-    Evaluation: OF_VERSION,
-    Evidence: OF_VERSION,
-    FollowUp: OF_VERSION,
-    Membership: ("project",),
-    ModelVersion: ("model", "project"),
-    PromotionPolicy: ("project",),
-    RegisteredModel: ("project",),
-    Release: ("model", "project"),
-    Requirement: ("model", "project"),
-    RequirementTemplate: ("project",),
-    SignOff: OF_VERSION,
-    Waiver: OF_VERSION,
-}
+from governance.models import Project
+from portal.ways_to_project import WAYS
 
 
 def find_solo_project(things: Iterable[Any]) -> Project | None:
     """The first project in solo mode among those that a page's things belong to."""
     for thing in things:
-        way = WAYS.get(type(thing))
-        project: Project | None = None if way is None else reduce(getattr, way, thing)
+        project = _follow(thing, WAYS.get(type(thing)))
         if project is not None and project.solo_since is not None:
             return project
     return None
+
+
+def _follow(thing: Any, way: str | None) -> Project | None:
+    """The project at the end of a way; None where a row leaves the way, as an answer of the organisation does."""
+    if way is None:
+        return None
+    for step in filter(None, way.split("__")):
+        thing = getattr(thing, step) if thing is not None else None
+    found: Project | None = thing
+    return found

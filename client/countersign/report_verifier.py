@@ -53,7 +53,7 @@ Tampered, NotVerifiable = verifier.Tampered, verifier.NotVerifiable
 
 MAX_REPORT_BYTES = 512 * 1024 * 1024
 MAX_ATTACHED_BYTES = 256 * 1024 * 1024
-AS_OF, AS_OF_PROOF, AS_OF_FORMAT = "as-of.json", "as-of-proof.json", "countersign/as-of-proof/1"
+AS_OF, AS_OF_PROOF, AS_OF_FORMAT = "as_of.json", "as_of-proof.json", "countersign/as-of-proof/1"
 # The fields of what is told of a past day that name an entry by its place.
 NAMING = {
     *("index", "state_index", "settled_index", "ended_index", "fulfilled_index"),

@@ -13,7 +13,14 @@ from governance.models.people import ApiToken, Delegation, Membership, Project, 
 from governance.models.policies import PromotionPolicy
 from governance.models.release import EmergencyRequest, FollowUp, FollowUpKind, Release, ReleaseKind
 from governance.models.report_signatures import ReportSignature
-from governance.models.reports import ComplianceReport, ReportKind
+from governance.models.reports import (
+    OF_DATASETS,
+    OF_PROJECTS,
+    OF_THE_ORGANISATION,
+    OF_VERSIONS,
+    ComplianceReport,
+    ReportKind,
+)
 from governance.models.requirements import (
     AcceptanceCriterion,
     Comparator,
@@ -41,6 +48,10 @@ from governance.models.signoff import (
 
 __all__ = [
     "APPROVALS",
+    "OF_DATASETS",
+    "OF_PROJECTS",
+    "OF_THE_ORGANISATION",
+    "OF_VERSIONS",
     "REFUSALS",
     "AcceptanceCriterion",
     "Answer",

@@ -178,15 +178,18 @@ class Reports(FinishedWork):
     failed_by = "report.failed"
     types = makers | frozenset({succeeded_by, failed_by})
     columns = (
-        *("version_id", "kind", "framework", "requested_by_id", "status", "failure", "file_id", "companion_id"),
-        *("dossier_id", "log_index"),
+        *("version_id", "dataset_version_id", "project_id", "kind", "framework", "as_of", "requested_by_id", "status"),
+        *("failure", "file_id", "companion_id", "dossier_id", "document_digest", "log_index"),
     )
 
     def expected(self, entry: Entry) -> dict[str, Any]:
         return {
-            "version_id": entry.related_id("version"),
+            "version_id": _related_or_none(entry, "version"),
+            "dataset_version_id": _related_or_none(entry, "dataset_version"),
+            "project_id": entry.project_id,
             "kind": entry.data["kind"],
             "framework": entry.data.get("framework", ""),
+            "as_of": datetime.fromisoformat(entry.data["as_of"]) if "as_of" in entry.data else None,
             "requested_by_id": entry.actor_id,
         }
 
@@ -195,10 +198,17 @@ class Reports(FinishedWork):
             yield f"its file is {row['file_id']}, recorded is {entry.subject['digest']}"
         if row["companion_id"] != entry.data.get("companion"):
             yield f"its companion is {row['companion_id']}, recorded is {entry.data.get('companion')}"
-        if row["dossier_id"] != entry.data["dossier"]:
-            yield f"its dossier is {row['dossier_id']}, recorded is {entry.data['dossier']}"
+        if row["dossier_id"] != entry.data.get("dossier"):
+            yield f"its dossier is {row['dossier_id']}, recorded is {entry.data.get('dossier')}"
+        document = entry.data.get("document", {}).get("digest", "")
+        if row["document_digest"] != document:
+            yield f"its document is {row['document_digest']}, recorded is {document}"
         if row["log_index"] != entry.index:
             yield f"it names entry {row['log_index']} as its own"
+
+
+def _related_or_none(entry: Entry, kind: str) -> int | None:
+    return next((int(thing["id"]) for thing in entry.body["related"] if thing["kind"] == kind), None)
 
 
 class Datasets(RowPerEntry):

@@ -25,14 +25,17 @@ VERIFIER = ("report_verifier.py", "report_cells.py", "cms.py", "verifier.py")
 MOST_RECEIPTS = 100
 
 
-def attach_proofs(version_id: int, checkpoint: Checkpoint | None) -> Iterator[Attached]:
-    """The verifier; and, once the log is sealed, trust file, checkpoint, receipts of decisions and attestations."""
+def attach_proofs(version_id: int | None, checkpoint: Checkpoint | None) -> Iterator[Attached]:
+    """The verifier; and, once the log is sealed, trust file, checkpoint and, of a version, receipts of decisions and
+    attestations."""
     for name in VERIFIER:
         yield Attached(name, "Part of the offline verifier", (CLIENT / name).read_bytes())
     if checkpoint is None:
         return
     yield Attached("trust.json", "The log's keys. Compare them with what somebody you trust gave you", _trust())
     yield Attached("checkpoint.txt", "The signed state of the log", served_note(checkpoint).encode())
+    if version_id is None:
+        return
     entries = AuditLogEntry.objects.about("version", version_id).filter(type__in=DECISIONS, index__lt=checkpoint.size)
     for index in entries.order_by("index").values_list("index", flat=True)[:MOST_RECEIPTS]:
         yield _write(f"receipt-{index}.json", f"Inclusion proof of entry {index}", receipts.receipt_for(index))

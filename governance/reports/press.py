@@ -13,12 +13,11 @@ from django.db import transaction
 
 from governance import auditlog, leases, store
 from governance.actors import SYSTEM, Actor
-from governance.amendment import version_and_model
+from governance.amendment import about_subject
 from governance.auditlog import Subject
-from governance.dossier import collect, keep
+from governance.dossier import Dossier, keep
 from governance.exceptions import GovernanceError
-from governance.gate import judge
-from governance.models import AuditLogEntry, ComplianceReport, User, WorkStatus
+from governance.models import AuditLogEntry, ComplianceReport, ReportKind, User, WorkStatus
 from governance.text import make_harmless
 
 logger = logging.getLogger(__name__)
@@ -60,22 +59,25 @@ def _make(report: ComplianceReport) -> None:
     # Imported here: the chart renderer and what signatures are written with belong in a worker.
     from governance.reports import kinds, report_signing
 
-    dossier = collect(report.version)
     checkpoint = auditlog.latest_checkpoint()
-    material = kinds.Material(report, dossier, judge(dossier), checkpoint)
+    reading = kinds.KINDS[ReportKind(report.kind)].read(report)
+    material = kinds.Material(report, reading, checkpoint)
     made = kinds.make(material, tell=lambda text: leases.tell_progress(report, text))
     leases.tell_progress(report, "Waiting for the signature")
+    named = _name_document(kinds.document_name(report), reading)
     signed = report_signing.sign_report(
-        report, made.pdf, dossier=dossier.digest, log=lambda **given: _log(report, "report.rendered", **given)
+        report, made.pdf, document=named, log=lambda **given: _log(report, "report.rendered", **given)
     )
     stored = store.save([signed.pdf])
     companion = store.save([made.companion.content]) if made.companion else None
     with transaction.atomic():
+        is_dossier = isinstance(reading, Dossier)
         leases.finish(
             report,
             status=WorkStatus.SUCCEEDED,
             failure="",
-            dossier=keep(dossier),
+            dossier=keep(reading) if is_dossier else None,
+            document_digest="" if is_dossier else reading.digest,
             file=stored,
             file_name=made.file_name,
             companion=companion,
@@ -83,8 +85,7 @@ def _make(report: ComplianceReport) -> None:
             page_count=made.page_count,
             checkpoint_size=checkpoint.size if checkpoint else None,
         )
-        data = {
-            "dossier": dossier.digest,
+        data = named | {
             "unsigned": signed.unsigned_digest,
             "covered": signed.covered_digest,
             "certificate": signed.certificate,
@@ -94,6 +95,13 @@ def _make(report: ComplianceReport) -> None:
             data["companion"] = companion.digest
         entry = _log(report, "report.issued", digest=stored.digest, data=data)
         auditlog.stamp(report, entry)
+
+
+def _name_document(name: str, reading: Any) -> dict[str, Any]:
+    """How entries name what is printed: the dossier, or another attached document with its name."""
+    if isinstance(reading, Dossier):
+        return {"dossier": reading.digest}
+    return {"document": {"name": name, "digest": reading.digest}}
 
 
 def _record_failure(report: ComplianceReport, why: str) -> None:
@@ -115,8 +123,8 @@ def _log(
         type,
         actor=Actor(User.objects.system(), SYSTEM),
         subject=Subject("report", report.pk, str(report), digest),
-        project=report.version.model.project,
-        related=version_and_model(report.version),
+        project=report.project,
+        related=about_subject(report.subject),
         data=data,
         reason=reason,
     )

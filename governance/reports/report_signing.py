@@ -47,17 +47,18 @@ class Signed:
     certificate: str
 
 
-def sign_report(report: ComplianceReport, rendered: bytes, *, dossier: str, log: Log) -> Signed:
+def sign_report(report: ComplianceReport, rendered: bytes, *, document: dict[str, Any], log: Log) -> Signed:
     """Record the rendering, wait for its signature, and return the signed file.
 
-    ``log`` appends an entry about the report. Raises ``GovernanceError`` when nobody signs.
+    ``document`` is how the entry names what is printed; ``log`` appends an entry about the report. Raises
+    ``GovernanceError`` when nobody signs.
     """
     certificate = read_published()
     if certificate is None:
         raise NotSealedYet("The signer has not made the certificate for reports yet. Start it: manage.py sign_log")
     try:
         prepared = prepare(rendered, signed_at=database_now())
-        asked = _ask(report, rendered, prepared, certificate, dossier, log)
+        asked = _ask(report, rendered, prepared, certificate, document, log)
         signature = wait_for_signature(asked)
         whole, level = complete(signature, _receipt(asked))
         pdf = prepared.fill(whole)
@@ -72,7 +73,7 @@ def _ask(
     rendered: bytes,
     prepared: Prepared,
     certificate: PublicCertificate,
-    dossier: str,
+    document: dict[str, Any],
     log: Log,
 ) -> ReportSignature:
     """Store what is to be signed, with the entry that the signer checks it against."""
@@ -80,8 +81,7 @@ def _ask(
     asked = ReportSignature.objects.create(
         report=report, unsigned_digest=unsigned, covered_digest=prepared.covered_digest
     )
-    data = {
-        "dossier": dossier,
+    data = document | {
         "rendering": asked.pk,
         "unsigned": unsigned,
         "certificates": ["sha256:" + sha256(item).hexdigest() for item in certificate.chain],

@@ -35,6 +35,7 @@ from governance.models import (
     User,
     WorkStatus,
 )
+from governance.models.reports import ABOUT
 from governance.permissions import RULES
 from governance.policies_in_force import bound_policies
 from governance.policy import Policy, policy_for
@@ -57,7 +58,7 @@ class Waiting:
     since: datetime | None
     icon: str
     tone: str
-    project: Project
+    project: Project | None
 
 
 @dataclass(frozen=True)
@@ -298,21 +299,29 @@ def _list_own_evaluations(user: User) -> list[Waiting]:
             work,
             title=_("%(kind)s of %(version)s") % {"kind": work.get_kind_display(), "version": work.version},
             url=reverse("pages:evaluation", args=[work.pk]),
+            project=work.version.model.project,
         )
         for work in own.select_related("version__model__project").order_by("-pk")[:MOST_CANDIDATES]
     ]
 
 
 def _list_own_reports(user: User) -> list[Waiting]:
-    newer = ComplianceReport.objects.filter(version=OuterRef("version"), kind=OuterRef("kind"), pk__gt=OuterRef("pk"))
-    own = ComplianceReport.objects.visible_to(user).filter(_unfinished_or_failed(), ~Exists(newer), requested_by=user)
+    """Reports I asked for that nobody has asked for again since."""
+    found = ComplianceReport.objects.visible_to(user).filter(_unfinished_or_failed(), requested_by=user)
+    named = found.select_related("version__model__project", "dataset_version__dataset", "project").order_by("-pk")
+    own = list(named[:MOST_CANDIDATES])
+    if not own:
+        return []
+    since = ComplianceReport.objects.filter(pk__gte=own[-1].pk).order_by().values_list(*ABOUT)
+    newest = set(since.annotate(newest=Max("pk")).values_list("newest", flat=True))
     return [
-        _describe_work(work, title=str(work), url=reverse("pages:report", args=[work.pk]))
-        for work in own.select_related("version__model__project").order_by("-pk")[:MOST_CANDIDATES]
+        _describe_work(work, title=str(work), url=reverse("pages:report", args=[work.pk]), project=work.project)
+        for work in own
+        if work.pk in newest
     ]
 
 
-def _describe_work(work: Evaluation | ComplianceReport, *, title: str, url: str) -> Waiting:
+def _describe_work(work: Evaluation | ComplianceReport, *, title: str, url: str, project: Project | None) -> Waiting:
     failed = work.status == WorkStatus.FAILED
     first_line = work.failure.partition("\n")[0]
     waits = work.status == WorkStatus.QUEUED
@@ -325,5 +334,5 @@ def _describe_work(work: Evaluation | ComplianceReport, *, title: str, url: str)
         since=work.finished_at or work.requested_at,
         icon="alert-triangle" if failed else "clock" if waits else "loader-2",
         tone="bad" if failed else "info",
-        project=work.version.model.project,
+        project=project,
     )

@@ -60,6 +60,7 @@ answer_fact             DVC.M..  submit
 rule_on_control         .VCA...  -
 sign_fact               DVCA...  -
 request_report          DVCAMU.  report
+request_organisation_report ......O  report
 export_log              ....MUO  read
 """
 LETTERS = dict(

@@ -14,6 +14,7 @@ from governance.actions.signoff import MOST_CONDITIONS
 from governance.findings import Area, FindingStatus
 from governance.lifecycle import State
 from governance.models import (
+    OF_VERSIONS,
     AuditLogEntry,
     Authentication,
     ComplianceReport,
@@ -294,14 +295,18 @@ class PermissionToRun(serializers.Serializer[Any]):
 
 class ReportShape(serializers.Serializer[Any]):
     id = serializers.IntegerField()
-    version = serializers.IntegerField(source="version_id")
+    version = serializers.IntegerField(source="version_id", allow_null=True)
+    dataset_version = serializers.IntegerField(source="dataset_version_id", allow_null=True)
+    project = serializers.IntegerField(source="project_id", allow_null=True)
     kind = serializers.ChoiceField(choices=ReportKind.choices)
+    as_of = serializers.DateTimeField(allow_null=True)
     framework = serializers.CharField(help_text="The framework a framework report is about, by its id.")
     title = serializers.CharField(source="kind_title")
     status = serializers.ChoiceField(choices=WorkStatus.choices)
     progress = serializers.CharField()
     failure = serializers.CharField()
     dossier_digest = serializers.CharField(source="dossier_id", allow_null=True)
+    document_digest = serializers.CharField()
     file = serializers.SerializerMethodField()
     companion = serializers.SerializerMethodField()
     page_count = serializers.IntegerField(allow_null=True)
@@ -336,7 +341,7 @@ class ReportShape(serializers.Serializer[Any]):
 
 @extend_schema_serializer(examples=[OpenApiExample("A dossier", {"kind": "release_dossier"}, request_only=True)])
 class RequestReport(Strict):
-    kind = serializers.ChoiceField(choices=ReportKind.choices, required=False, default=ReportKind.RELEASE_DOSSIER)
+    kind = serializers.ChoiceField(choices=OF_VERSIONS, required=False, default=ReportKind.RELEASE_DOSSIER)
     framework = serializers.CharField(
         required=False, default="", max_length=80, help_text="For a framework report: such as eu-ai-act-high-risk."
     )

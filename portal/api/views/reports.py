@@ -19,7 +19,9 @@ from portal.api.serializers.judgement import ReportShape, RequestReport
 from portal.api.views.evidence import ATTACHMENT
 from portal.api.views.versions import VERSIONS
 
-REPORTS = ComplianceReport.objects.select_related("requested_by", "file", "companion")
+REPORTS = ComplianceReport.objects.select_related(
+    "requested_by", "file", "companion", "version__model", "dataset_version__dataset", "project"
+)
 
 
 class ReportsView(ApiView):

@@ -29,7 +29,7 @@ from portal.pages.keyset import read_page
 from portal.pages.perform import no_store, perform
 from portal.pages.proofs import verify_command
 
-NAMES = ("version__model__project", "requested_by", "file", "companion")
+NAMES = ("version__model__project", "dataset_version__dataset", "project", "requested_by", "file", "companion")
 PDF = "application/pdf"
 # What each kind is for; those about a framework are listed with what is open against it.
 OFFERED = {
@@ -69,7 +69,9 @@ def show_report(request: HttpRequest, pk: int) -> HttpResponse:
         "file_digest": (report.file_id or "").removeprefix("sha256:"),
         "digest_command": f"sha256sum {quote(report.file_name)}",
         "verify_command": verify_command(report.file_name, f"report-{pk}.receipt.json"),
-        "may_request": may(actor, "request_report", report.version.model.project),
+        "may_request": may(
+            actor, "request_report" if report.project else "request_organisation_report", report.project
+        ),
     }
     if request.headers.get("HX-Request"):
         return HttpResponseClientRefresh() if context["is_settled"] else render(request, "reports/_state.html", context)
@@ -98,8 +100,9 @@ def request_report(request: HttpRequest, version_pk: int) -> HttpResponse:
 
 
 def _request(form: RequestReportForm, version: ModelVersion, actor: Actor) -> ComplianceReport:
-    kind = form.cleaned_data["kind"] or ReportKind.RELEASE_DOSSIER
-    return reports.request_report(version, kind=kind, framework=form.cleaned_data["framework"], actor=actor)
+    return reports.request_report(
+        version, kind=form.cleaned_data["kind"], framework=form.cleaned_data["framework"], actor=actor
+    )
 
 
 @require_safe

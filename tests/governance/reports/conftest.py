@@ -67,8 +67,8 @@ def print_report(
     version: ModelVersion, dossier: Dossier, decision: GateDecision, checkpoint: Checkpoint | None, **kind: str
 ) -> Made:
     """Render a report of a kind as the worker would, without keeping it."""
-    report = ComplianceReport(version=version, **kind)
-    return make(Material(report, dossier, decision, checkpoint), tell=lambda _text: None)
+    report = ComplianceReport(version=version, project=version.model.project, **kind)
+    return make(Material(report, dossier, checkpoint), tell=lambda _text: None)
 
 
 def print_dossier(version: ModelVersion) -> tuple[Dossier, GateDecision, Made]:
