@@ -29,7 +29,7 @@ def _data(tmp_path, settings) -> None:
 
 def issue(version: ModelVersion, user: User, content: bytes = PDF, **changed: Any) -> ComplianceReport:
     """A report as the press leaves it, without what rendering takes."""
-    report = ComplianceReport.objects.create(version=version, requested_by=user)
+    report = ComplianceReport.objects.create(version=version, project=version.model.project, requested_by=user)
     stored = store.save([content])
     entry = auditlog.append(
         "report.issued",
