@@ -6,9 +6,18 @@ No table is asked for anything; persons and things bear the names of their time.
 
 from __future__ import annotations
 
-from governance import projections as of
 from governance.exceptions import IntegrityBroken
 from governance.projections.base import MALFORMED, Entry, Projection
+from governance.projections.catalog import Models, ProofsOfConcept, Requirements, States, Versions
+from governance.projections.discussion import Remarks
+from governance.projections.frameworks import ControlRulings, FrameworkEditions
+from governance.projections.people import Memberships
+from governance.projections.policies import PolicyBindings, PromotionPolicies
+from governance.projections.records import Datasets, DatasetUses, DatasetVersions, Evaluations, EvidenceItems
+from governance.projections.releases import EmergencyEnds, EmergencyRequests, FollowUps, ReleaseEnds, Releases
+from governance.projections.rights import Delegations, SoloModes
+from governance.projections.signing import SignOffs, Waivers
+from governance.projections.votes import Conditions, Overrules
 from governance.trust import Trust
 
 NO_TRUST = Trust("", ())
@@ -28,17 +37,17 @@ class Fold:
     """Takes the entries of one project in order, and tells what they amount to."""
 
     def __init__(self) -> None:
-        self.models, self.versions, self.states = of.Models(), of.Versions(), of.States()
-        self.requirements, self.pocs = of.Requirements(), of.ProofsOfConcept()
-        self.datasets, self.dataset_versions, self.uses = of.Datasets(), of.DatasetVersions(), of.DatasetUses()
-        self.evidence, self.evaluations = of.EvidenceItems(), of.Evaluations()
-        self.sign_offs, self.conditions, self.overrules = of.SignOffs(), of.Conditions(), of.Overrules()
-        self.waivers, self.remarks = of.Waivers(), of.Remarks()
-        self.releases, self.release_ends = of.Releases(NO_TRUST), of.ReleaseEnds()
-        self.requests, self.request_ends, self.follow_ups = of.EmergencyRequests(), of.EmergencyEnds(), of.FollowUps()
-        self.policies, self.bindings = of.PromotionPolicies(), of.PolicyBindings()
-        self.memberships, self.delegations, self.solo = of.Memberships(), of.Delegations(), of.SoloModes()
-        self.editions, self.rulings = of.FrameworkEditions(), of.ControlRulings()
+        self.models, self.versions, self.states = Models(), Versions(), States()
+        self.requirements, self.pocs = Requirements(), ProofsOfConcept()
+        self.datasets, self.dataset_versions, self.uses = Datasets(), DatasetVersions(), DatasetUses()
+        self.evidence, self.evaluations = EvidenceItems(), Evaluations()
+        self.sign_offs, self.conditions, self.overrules = SignOffs(), Conditions(), Overrules()
+        self.waivers, self.remarks = Waivers(), Remarks()
+        self.releases, self.release_ends = Releases(NO_TRUST), ReleaseEnds()
+        self.requests, self.request_ends, self.follow_ups = EmergencyRequests(), EmergencyEnds(), FollowUps()
+        self.policies, self.bindings = PromotionPolicies(), PolicyBindings()
+        self.memberships, self.delegations, self.solo = Memberships(), Delegations(), SoloModes()
+        self.editions, self.rulings = FrameworkEditions(), ControlRulings()
         self.project_name = ""
         self.names: dict[tuple[str, int], str] = {}
         self.changes: dict[tuple[str, int], list[tuple[int, str]]] = {}

@@ -62,6 +62,18 @@ def read_past(at: datetime, project_id: int, take: Callable[[Entry], None]) -> P
         ) from None
 
 
+def check_moment(at: datetime, kind: str, key: int) -> None:
+    """Raises ``InvalidInput`` for an instant that is not past, or at which the log held nothing of the thing yet."""
+    if at.tzinfo is None:
+        raise InvalidInput("“as_of” needs a time zone, such as 2026-11-21T09:30:00Z.", field="as_of")
+    if at >= auditlog.database_now():
+        raise InvalidInput("“as_of” must lie in the past: what is recorded later cannot be told.", field="as_of")
+    first = AuditLogEntry.objects.about(kind, key).order_by("index").values_list("at", flat=True).first()
+    if first is None or at < first:
+        began = f"; its first entry is of {instant(first)}" if first is not None else ""
+        raise InvalidInput(f"The log holds nothing of this {kind} at that moment{began}.", field="as_of")
+
+
 def find_size(at: datetime) -> int:
     """How many entries the log had at a moment."""
     newest = AuditLogEntry.objects.filter(at__lte=at).order_by("-index").values_list("index", flat=True).first()

@@ -10,7 +10,7 @@ from typing import Any
 
 from governance.canonical import canonical_bytes, sha256_hex
 from governance.dossier_items import instant
-from governance.exceptions import IntegrityBroken
+from governance.exceptions import InvalidInput
 from governance.lifecycle import State
 from governance.past_fold import Fold
 from governance.past_log import PastLog, read_past
@@ -27,6 +27,10 @@ class PastState:
 
     log: PastLog
     document: Document
+
+    @property
+    def as_of(self) -> datetime:
+        return self.log.at
 
     @property
     def digest(self) -> str:
@@ -51,7 +55,7 @@ class Telling:
         self.model_id = None
         if version_id is not None:
             if version_id not in fold.versions.past:
-                raise IntegrityBroken("The log records no such version at that moment.", code="not_recorded_then")
+                raise InvalidInput("This version was not registered yet at that moment.", field="as_of")
             self.model_id = fold.versions.past[version_id].values["model_id"]
         self.votes: dict[tuple[int, int, str], list[int]] = {}
         for row in _rows(fold.sign_offs):

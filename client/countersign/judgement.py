@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, overload
 
@@ -198,13 +199,22 @@ class JudgementVerbs(Transport):
         """Return one report as it is now."""
         return read_answer(Report, self.get(f"reports/{report_id}"))
 
-    def request_report(self, version: Version, *, kind: str = "release_dossier", framework: str = "") -> Report:
+    def request_report(
+        self,
+        version: Version,
+        *,
+        kind: str = "release_dossier",
+        framework: str = "",
+        as_of: datetime | None = None,
+    ) -> Report:
         """Ask for a report as a PDF: the release dossier, or one of ``kind`` "framework" against a framework by its id,
-        such as "eu-ai-act-high-risk"; further kinds are in the API's description.
+        such as "eu-ai-act-high-risk"; of ``kind`` "as_of" what was recorded at a past instant, ``as_of``, which needs a
+        time zone; further kinds are in the API's description.
 
         See ``wait_for`` and ``download_report``.
         """
-        asked = {"kind": kind, "framework": framework} if framework else {"kind": kind}
+        asked = {"kind": kind} | ({"framework": framework} if framework else {})
+        asked |= {"as_of": as_of.isoformat()} if as_of is not None else {}
         return read_answer(Report, self.write(f"model-versions/{version.id}/reports", asked))
 
     def download_report(self, report: Report, target: FilePath, *, progress: Progress | None = None) -> Path:

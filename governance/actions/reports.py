@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from types import NoneType
 
 from django.db import transaction
@@ -24,14 +24,15 @@ from governance.models import (
     Project,
     ReportKind,
 )
+from governance.past_log import check_moment
 from governance.permissions import authorise
 from governance.reports.layouts import title_of_report
 
 # What a report is about -> the kinds that may be asked for; the first one if none is named.
 OFFERED: dict[type, tuple[str, ...]] = {
-    ModelVersion: OF_VERSIONS,
+    ModelVersion: (*OF_VERSIONS, ReportKind.AS_OF),
     DatasetVersion: OF_DATASETS,
-    Project: OF_PROJECTS,
+    Project: (*OF_PROJECTS, ReportKind.AS_OF),
     NoneType: OF_THE_ORGANISATION,
 }
 
@@ -61,6 +62,8 @@ def request_report(
         raise InvalidInput("A framework report names a framework; no other kind does.", field="framework")
     if (kind == ReportKind.AS_OF) is (as_of is None):
         raise InvalidInput("A report of a past day names it; no other kind does.", field="as_of")
+    if as_of is not None and subject is not None:
+        check_moment(as_of, "version" if isinstance(subject, ModelVersion) else "project", subject.pk)
     report = ComplianceReport.objects.create(
         version=subject if isinstance(subject, ModelVersion) else None,
         dataset_version=subject if isinstance(subject, DatasetVersion) else None,
@@ -68,7 +71,7 @@ def request_report(
         kind=kind,
         framework=framework,
         as_of=as_of,
-        title=title_of_report(find_framework(framework)) if framework else "",
+        title=_title(framework, as_of),
         requested_by=actor.user,
     )
     named = {"framework": framework, "as_of": as_of.isoformat() if as_of else ""}
@@ -82,6 +85,13 @@ def request_report(
     )
     tasks.render_report.delay_on_commit(report.pk)
     return report
+
+
+def _title(framework: str, as_of: datetime | None) -> str:
+    """What a report is called whose kind does not say it all."""
+    if as_of is not None:
+        return f"Report as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return title_of_report(find_framework(framework)) if framework else ""
 
 
 def _project_of(subject: ModelVersion | DatasetVersion | Project | None) -> Project | None:

@@ -130,7 +130,7 @@ class Written:
     at: datetime
     model: int
     label: str
-    criteria: tuple[str, ...] = ()
+    criteria: tuple[Any, ...] = ()
 
 
 class Requirements(Projection):

@@ -16,7 +16,7 @@ from governance.facts import read_facts
 from governance.frameworks_in_force import all_facts
 from governance.gate import judge
 from governance.models import OF_VERSIONS, Checkpoint, ComplianceReport, ReportKind
-from governance.reports import framework_report, model_card, release_dossier
+from governance.reports import framework_report, model_card, past, release_dossier
 from governance.reports.declaration import build_declaration
 from governance.reports.pdf import Attached, render_pdf
 from governance.reports.pdf_evidence import attach_proofs
@@ -152,6 +152,11 @@ def _build_model_card(material: Material) -> Content:
     return Content(context, release_dossier.attached_results(context), Companion("model-card.md", text))
 
 
+def _build_past(material: Material) -> Content:
+    context, proof = past.build_context(material.reading, material.checkpoint)
+    return Content(context, (proof,))
+
+
 def _dossier_context(material: Material) -> dict[str, Any]:
     return release_dossier.build_context(material.reading, judge(material.reading), material.checkpoint)
 
@@ -167,4 +172,5 @@ KINDS = {
     ReportKind.PUBLIC_SUMMARY: Kind("reports/public_summary.html", _read_version, _build_public_summary),
     ReportKind.DECLARATION: Kind("reports/declaration.html", _read_version, _build_declaration),
     ReportKind.MODEL_CARD: Kind("reports/model_card.html", _read_version, _build_model_card),
+    ReportKind.AS_OF: Kind("reports/as_of.html", past.read_past_of, _build_past),
 }

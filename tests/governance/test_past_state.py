@@ -116,7 +116,8 @@ def test_a_signature_is_stale_from_the_entry_that_changed_something(history: His
     told = rebuild(history.project.pk, datetime.now(UTC), version_id=version.pk).document
     assert {item["version_id"] for item in told["sign_offs"]} == {version.pk}
     first, *later = sorted(told["sign_offs"], key=lambda item: item["index"])
-    assert first["stale_by"] == "version.submitted" and first["replaced_by"] == later[0]["index"]
+    assert first["stale_by"] == "version.submitted"
+    assert first["replaced_by"] == later[0]["index"]
     assert all(item["stale_since"] is None for item in later)
 
 
@@ -155,7 +156,8 @@ def test_the_proof_is_checked_by_the_client_alone(history: History) -> None:
     note(history.root, count=5)
     present = sign_once()
     kept = read_trust()
-    assert present is not None and kept is not None
+    assert present is not None
+    assert kept is not None
     trust = report_verifier.verifier.read_trust(json.loads(kept.to_json()))
     for at in entries[::17]:
         past = rebuild(history.project.pk, at)
@@ -168,6 +170,6 @@ def test_the_proof_is_checked_by_the_client_alone(history: History) -> None:
             changed = proof | {spoilt: base64.b64encode(other).decode()}
             with pytest.raises(report_verifier.Tampered):
                 report_verifier.check_as_of(past.document, changed, present.note, trust)
+    told = past.document | {"solo_mode": {"on": False, "index": 10**6}}
     with pytest.raises(report_verifier.Tampered, match="does not cover"):
-        told = past.document | {"solo_mode": {"on": False, "index": 10**6}}
         report_verifier.check_as_of(told, proof, present.note, trust)

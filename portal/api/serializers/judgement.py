@@ -341,9 +341,17 @@ class ReportShape(serializers.Serializer[Any]):
 
 @extend_schema_serializer(examples=[OpenApiExample("A dossier", {"kind": "release_dossier"}, request_only=True)])
 class RequestReport(Strict):
-    kind = serializers.ChoiceField(choices=OF_VERSIONS, required=False, default=ReportKind.RELEASE_DOSSIER)
+    kind = serializers.ChoiceField(
+        choices=[*OF_VERSIONS, ReportKind.AS_OF], required=False, default=ReportKind.RELEASE_DOSSIER
+    )
     framework = serializers.CharField(
         required=False, default="", max_length=80, help_text="For a framework report: such as eu-ai-act-high-risk."
+    )
+    as_of = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="For a report of a past day: the instant, with a time zone, of which everything is told.",
     )
 
 

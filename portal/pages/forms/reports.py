@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
@@ -18,6 +19,16 @@ class RequestReportForm(PageForm):
 
     kind = forms.ChoiceField(choices=ReportKind.choices, required=False)
     framework = forms.CharField(required=False, max_length=80)
+    as_of = forms.DateTimeField(
+        label=_("Moment (UTC)"),
+        required=False,
+        input_formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"),
+    )
+
+    def clean_as_of(self) -> datetime | None:
+        given: datetime | None = self.cleaned_data["as_of"]
+        return given and given.replace(tzinfo=UTC)
 
 
 class ReportFilterForm(FilterForm):

@@ -88,6 +88,7 @@ def request_report(request: HttpRequest, version_pk: int) -> HttpResponse:
         context = {
             "version": version,
             "kinds": [(kind, ReportKind(kind).label, text) for kind, text in OFFERED.items()],
+            "form": RequestReportForm(),
             "coverages": [(title_of_report(item.framework), item) for item in cover(collect(version))],
         }
         return render(request, "reports/choose.html", context)
@@ -100,9 +101,8 @@ def request_report(request: HttpRequest, version_pk: int) -> HttpResponse:
 
 
 def _request(form: RequestReportForm, version: ModelVersion, actor: Actor) -> ComplianceReport:
-    return reports.request_report(
-        version, kind=form.cleaned_data["kind"], framework=form.cleaned_data["framework"], actor=actor
-    )
+    given = {name: form.cleaned_data[name] for name in ("kind", "framework", "as_of")}
+    return reports.request_report(version, **given, actor=actor)
 
 
 @require_safe
