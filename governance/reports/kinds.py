@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from django.template.loader import render_to_string
 from django.utils.text import slugify
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
+from governance import spreadsheets
 from governance.canonical import canonical_bytes
 from governance.dossier import collect
 from governance.facts import read_facts
 from governance.frameworks_in_force import all_facts
 from governance.gate import judge
 from governance.models import OF_VERSIONS, Checkpoint, ComplianceReport, ReportKind
-from governance.reports import framework_report, model_card, past, release_dossier
+from governance.reports import datasheet, framework_report, model_card, past, portfolio, release_dossier
 from governance.reports.declaration import build_declaration
 from governance.reports.pdf import Attached, render_pdf
 from governance.reports.pdf_evidence import attach_proofs
 from governance.reports.public_summary import build_summary
+from governance.reports.signature_record import read_signatures
 
 
 class Reading(Protocol):
@@ -161,9 +166,85 @@ def _dossier_context(material: Material) -> dict[str, Any]:
     return release_dossier.build_context(material.reading, judge(material.reading), material.checkpoint)
 
 
+def _build_signature_record(material: Material) -> Content:
+    signatures = read_signatures(material.reading, material.checkpoint)
+    context = {
+        "language": get_language() or "en",
+        "dossier": material.reading,
+        "proof": {"checkpoint": material.checkpoint},
+        "checkpoint": material.checkpoint,
+        **signatures,
+    }
+    document = {"given": [asdict(item) for item in signatures["given"]]}
+    document["refused"] = [asdict(item) for item in signatures["refused"]]
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True).encode()
+    return Content(context, (Attached("signatures.json", "Every signature and refused attempt", text),))
+
+
+def _build_datasheet(material: Material) -> Content:
+    reading, data = material.reading, material.reading.dataset_version
+    facts = [
+        (_("SHA-256 of the data"), data.digest),
+        (_("Rows"), f"{data.row_count:,}"),
+        (_("Recorded by"), f"{data.created_by}, {data.created_at:%Y-%m-%d %H:%M} UTC"),
+    ]
+    verdict = _("Recalled") if data.recalled_at else _("%(n)d questions unanswered") % {"n": len(reading.gaps)}
+    tone = "closed" if data.recalled_at or reading.gaps else "open"
+    context = _plain_context(material, _("Datasheet"), str(data), data.dataset.project.name, facts)
+    solo = [data.dataset.project.name] if data.dataset.project.solo_since else []
+    context |= {"verdict": verdict, "verdict_tone": tone, "data": data, "solo": solo}
+    columns = datasheet.MOST_COLUMNS
+    return Content(context | {"columns": data.schema[:columns], "left_out": max(0, len(data.schema) - columns)})
+
+
+def _build_portfolio(material: Material) -> Content:
+    reading = material.reading
+    overdue = reading.overdue
+    under = _("All projects") if reading.is_organisation else _("Project")
+    context = _plain_context(material, _("Portfolio report"), reading.name, under, [])
+    context |= {
+        "verdict": _("%(overdue)d overdue, %(open)d open findings")
+        % {"overdue": len(overdue), "open": len(reading.open)},
+        "verdict_tone": "closed" if overdue or reading.open or reading.emergencies else "open",
+        "solo": reading.solo,
+        "rows": reading.rows[: portfolio.MOST_MODELS],
+        "left_out": max(0, len(reading.rows) - portfolio.MOST_MODELS),
+        "overdue": overdue,
+        "listed": f":{portfolio.MOST_LISTED}",
+        "releases": list(reading.releases.items()),
+    }
+    table = b"".join(spreadsheets.stream_csv(portfolio.as_table(reading)))
+    return Content(context, companion=Companion("models.csv", table))
+
+
+def _plain_context(
+    material: Material, kind_title: str, heading: str, under: str, facts: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """What the cover and the limits of a report print that is not of a version."""
+    return {
+        "language": get_language() or "en",
+        "kind_title": kind_title,
+        "heading": heading,
+        "under": under,
+        "facts": facts,
+        "reading": material.reading,
+        "document_name": document_name(material.report),
+        "checkpoint": material.checkpoint,
+    }
+
+
 def _read_version(report: ComplianceReport) -> Reading:
     assert report.version is not None  # noqa: S101 - by constraint
     return collect(report.version)
+
+
+def _read_dataset_version(report: ComplianceReport) -> Reading:
+    assert report.dataset_version is not None  # noqa: S101 - by constraint
+    return datasheet.read_datasheet(report.dataset_version)
+
+
+def _read_portfolio(report: ComplianceReport) -> Reading:
+    return portfolio.read_portfolio(report.project)
 
 
 KINDS = {
@@ -173,4 +254,7 @@ KINDS = {
     ReportKind.DECLARATION: Kind("reports/declaration.html", _read_version, _build_declaration),
     ReportKind.MODEL_CARD: Kind("reports/model_card.html", _read_version, _build_model_card),
     ReportKind.AS_OF: Kind("reports/as_of.html", past.read_past_of, _build_past),
+    ReportKind.SIGNATURE_RECORD: Kind("reports/signature_record.html", _read_version, _build_signature_record),
+    ReportKind.DATASHEET: Kind("reports/datasheet.html", _read_dataset_version, _build_datasheet),
+    ReportKind.PORTFOLIO: Kind("reports/portfolio.html", _read_portfolio, _build_portfolio),
 }
