@@ -134,8 +134,8 @@ def _judgement_parts() -> list[tuple[str, str, tuple[str, ...], Cells]]:
             lambda item: (
                 item["version"],
                 f"{item['by']}, {_say(item['role'])}",
-                ". ".join(part for part in (_say(item["decision"]), item["meaning"], item["reason"]) if part),
-                item["at"],
+                _say_decision(item),
+                _second(item["at"]),
                 _say_standing(item),
             ),
         ),
@@ -264,6 +264,12 @@ def _rule_parts() -> list[tuple[str, str, tuple[str, ...], Cells]]:
     ]
 
 
+def _say_decision(item: Document) -> str:
+    """Decision, meaning and reason as sentences, none ended twice."""
+    parts = (_say(item["decision"]), item["meaning"], item["reason"])
+    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts if part)
+
+
 def _say_standing(item: Document) -> str:
     said = []
     if item["replaced_by"] is not None:
@@ -284,6 +290,10 @@ def _say(value: str) -> str:
 
 def _day(moment: str) -> str:
     return moment[:10]
+
+
+def _second(moment: str) -> str:
+    return f"{moment[:10]} {moment[11:19]} UTC"
 
 
 def _short(digest: str) -> str:
