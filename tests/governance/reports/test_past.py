@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.template.loader import render_to_string
 
+from countersign import report_verifier
+from governance import store
 from governance.actions import reports
 from governance.exceptions import InvalidInput, NotPermitted
-from governance.models import AuditLogEntry, ComplianceReport, Release, ReportKind
-from governance.reports import past
+from governance.models import AuditLogEntry, ComplianceReport, Release, ReportKind, WorkStatus
+from governance.reports import past, press
 from governance.signer import sign_once
+from governance.signer_files import read_vkey
 from tests import cast
 from tests.governance.log_history import History
 
@@ -63,3 +66,28 @@ def test_only_members_ask(history: History) -> None:
         reports.request_report(
             history.project, kind="as_of", as_of=Release.objects.earliest("pk").started_at, actor=cast.acting(stranger)
         )
+
+
+@pytest.mark.signer
+@pytest.mark.filterwarnings("ignore:.*sRGB2014.icc:pytest.PytestUnraisableExceptionWarning")
+def test_the_issued_file_proves_its_past_offline(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the request to the verifier, with nothing between but the file and a key of the log."""
+    monkeypatch.setattr("governance.reports.report_signing.time.sleep", lambda _seconds: sign_once())
+    moment = history.live.started_at - timedelta(microseconds=1)
+    asked = reports.request_report(
+        history.live.version, kind="as_of", as_of=moment, actor=cast.acting(history.people["auditor"])
+    )
+    sign_once()
+    assert press.render(asked.pk) is True
+    asked.refresh_from_db()
+    assert (asked.status, asked.failure) == (WorkStatus.SUCCEEDED, "")
+    assert asked.file_id is not None
+    with store.open_file(asked.file_id) as file:
+        pdf = file.read()
+    key = read_vkey()
+    assert key is not None
+    verdict = report_verifier.verify_report(pdf, [key])
+    assert verdict, verdict.message
+    assert "is the beginning of the one that was signed" in verdict.message
+    place = pdf.index(b"as_of-proof.json")
+    assert not report_verifier.verify_report(pdf[:place] + b"x" + pdf[place + 1 :], [key])
