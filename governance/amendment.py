@@ -53,7 +53,7 @@ def about_dataset_version(dataset_version: DatasetVersion) -> Subject:
 def about_subject(subject: ModelVersion | DatasetVersion | Project | None) -> tuple[Subject, ...]:
     """What a report is about, besides its project, which every entry names by itself."""
     if isinstance(subject, ModelVersion):
-        return version_and_model(subject)
+        return about_version(subject), about_model(subject.model)
     return (about_dataset_version(subject),) if isinstance(subject, DatasetVersion) else ()
 
 

@@ -40,7 +40,7 @@ from countersign.terminal import (
     show_evaluation,
     version_option,
 )
-from countersign.types import Gate, Version
+from countersign.types import Gate, Report, Version
 from countersign.verifier import default_receipt
 from countersign.verify_commands import recompute, verify
 from countersign.witness_commands import witness
@@ -221,16 +221,21 @@ def judge(portal: Client, version: Version, timeout: float | None) -> Gate:
 
 
 @main.command()
-@version_option
+@click.option("--version", "version_text", metavar="ID or MODEL@NUMBER")
+@click.option("--kind", default="release_dossier", show_default=True, help="Of a version: such as signature_record.")
+@click.option("--framework", default="", help="With --kind framework: its id, such as eu-ai-act-high-risk.")
+@click.option("--dataset-version", type=int, metavar="ID", help="The datasheet of a dataset version instead.")
+@click.option("--project", type=int, metavar="ID", help="The portfolio of a project instead.")
+@click.option("--organisation", is_flag=True, help="The portfolio of the whole organisation instead.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path(), help="A file or a folder; default: here.")
 @readable_errors
-def report(version_text: str, output: Path) -> int:
-    """Have the release dossier issued as PDF and download it with its receipt."""
+def report(output: Path, **about: Any) -> int:
+    """Have a report issued as PDF (the release dossier of a version, if nothing else is said) and download it with its
+    receipt."""
     with connect() as portal:
-        version = find_version(portal, version_text)
-        asked = portal.request_report(version)
-        with err.status(f"Report on {version}") as status:
-            done = portal.wait_for(asked, tell=lambda text: status.update(f"Report on {version}: {text}"))
+        asked = ask_for_report(portal, **about)
+        with err.status("Report") as status:
+            done = portal.wait_for(asked, tell=lambda text: status.update(f"Report: {text}"))
         if done.failure or done.file is None:
             err.print(Text(f"The report failed: {done.failure}", style="red"))
             return NO
@@ -242,6 +247,26 @@ def report(version_text: str, output: Path) -> int:
     receipt_path.write_text(json.dumps(receipt, indent=2) + "\n", encoding="utf-8")
     out.print(f"{path}\n{receipt_path}\n{done.file.digest}", markup=False, highlight=False)
     return YES
+
+
+def ask_for_report(
+    portal: Client,
+    *,
+    version_text: str | None,
+    kind: str,
+    framework: str,
+    dataset_version: int | None,
+    project: int | None,
+    organisation: bool,
+) -> Report:
+    """Ask for the report that the options name. Raises ``UsageError`` unless they name exactly one subject."""
+    if [version_text is not None, dataset_version is not None, project is not None, organisation].count(True) != 1:
+        raise click.UsageError("Name one of --version, --dataset-version, --project and --organisation.")
+    if dataset_version is not None:
+        return portal.request_datasheet(dataset_version)
+    if version_text is None:
+        return portal.request_portfolio(project)
+    return portal.request_report(find_version(portal, version_text), kind=kind, framework=framework)
 
 
 main.add_command(record)

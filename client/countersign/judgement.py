@@ -191,9 +191,9 @@ class JudgementVerbs(Transport):
 
     # --- Reports and proofs -----------------------------------------------------------------------------
 
-    def reports(self, version: Version) -> list[Report]:
-        """Return the version's reports, newest first."""
-        return [read_answer(Report, item) for item in self.each(f"model-versions/{version.id}/reports")]
+    def reports(self, subject: Version | Project) -> list[Report]:
+        """Return the reports on a version, or on a project as a whole, newest first."""
+        return [read_answer(Report, item) for item in self.each(_reports_of(subject))]
 
     def report(self, report_id: int) -> Report:
         """Return one report as it is now."""
@@ -201,21 +201,30 @@ class JudgementVerbs(Transport):
 
     def request_report(
         self,
-        version: Version,
+        subject: Version | Project,
         *,
         kind: str = "release_dossier",
         framework: str = "",
         as_of: datetime | None = None,
     ) -> Report:
         """Ask for a report as a PDF: the release dossier, or one of ``kind`` "framework" against a framework by its id,
-        such as "eu-ai-act-high-risk"; of ``kind`` "as_of" what was recorded at a past instant, ``as_of``, which needs a
-        time zone; further kinds are in the API's description.
+        such as "eu-ai-act-high-risk"; of ``kind`` "as_of", for a project too, what was recorded at a past instant,
+        ``as_of``, which needs a time zone; further kinds are in the API's description.
 
         See ``wait_for`` and ``download_report``.
         """
         asked = {"kind": kind} | ({"framework": framework} if framework else {})
         asked |= {"as_of": as_of.isoformat()} if as_of is not None else {}
-        return read_answer(Report, self.write(f"model-versions/{version.id}/reports", asked))
+        return read_answer(Report, self.write(_reports_of(subject), asked))
+
+    def request_datasheet(self, dataset_version_id: int) -> Report:
+        """Ask for the datasheet of a dataset version."""
+        return read_answer(Report, self.write(f"dataset-versions/{dataset_version_id}/reports", {}))
+
+    def request_portfolio(self, project_id: int | None = None) -> Report:
+        """Ask for the portfolio of a project: every model, what is due and what is open; without one, of the whole
+        organisation, which its administrators may."""
+        return read_answer(Report, self.write(f"projects/{project_id}/reports" if project_id else "reports", {}))
 
     def download_report(self, report: Report, target: FilePath, *, progress: Progress | None = None) -> Path:
         """Download an issued report to ``target`` (a file, or a folder to keep the portal's name)."""
@@ -255,3 +264,7 @@ class JudgementVerbs(Transport):
     def checkpoint(self) -> str:
         """Return the newest signed checkpoint of the log."""
         return self.get_text("log/checkpoint")
+
+
+def _reports_of(subject: Version | Project) -> str:
+    return f"{'projects' if isinstance(subject, Project) else 'model-versions'}/{subject.id}/reports"

@@ -366,7 +366,7 @@ class Report:
     """An issued PDF, once ``status`` is SUCCEEDED."""
 
     id: int
-    version: int
+    version: int | None
     kind: str
     status: str
     progress: str

@@ -71,13 +71,12 @@ def _make(report: ComplianceReport) -> None:
     stored = store.save([signed.pdf])
     companion = store.save([made.companion.content]) if made.companion else None
     with transaction.atomic():
-        is_dossier = isinstance(reading, Dossier)
         leases.finish(
             report,
             status=WorkStatus.SUCCEEDED,
             failure="",
-            dossier=keep(reading) if is_dossier else None,
-            document_digest="" if is_dossier else reading.digest,
+            dossier=keep(reading) if isinstance(reading, Dossier) else None,
+            document_digest="" if isinstance(reading, Dossier) else reading.digest,
             file=stored,
             file_name=made.file_name,
             companion=companion,

@@ -11,11 +11,17 @@ from rest_framework.response import Response
 
 from governance import receipts
 from governance.actions import reports
-from governance.models import ComplianceReport, WorkStatus
+from governance.models import ComplianceReport, DatasetVersion, Project, ReportKind, WorkStatus
 from portal.api import filters
 from portal.api.base import ApiView
 from portal.api.downloads import send_file
-from portal.api.serializers.judgement import ReportShape, RequestReport
+from portal.api.serializers.reports import (
+    ReportShape,
+    RequestDatasheet,
+    RequestPortfolio,
+    RequestProjectReport,
+    RequestReport,
+)
 from portal.api.views.evidence import ATTACHMENT
 from portal.api.views.versions import VERSIONS
 
@@ -24,9 +30,15 @@ REPORTS = ComplianceReport.objects.select_related(
 )
 
 
+NARROWING = {
+    "status": filters.choice("status", WorkStatus.values),
+    "kind": filters.choice("kind", ReportKind.values),
+}
+
+
 class ReportsView(ApiView):
     is_list = True
-    filters = {"status": filters.choice("status", WorkStatus.values)}
+    filters = NARROWING
 
     @extend_schema(operation_id="listReports", responses=ReportShape(many=True), tags=["reports"])
     def get(self, request: Request, pk: int) -> Response:
@@ -38,6 +50,70 @@ class ReportsView(ApiView):
         """Ask for a report on the version. It is made later: read it until its status is SUCCEEDED or FAILED."""
         version = self.find(VERSIONS, pk=pk)
         report = reports.request_report(version, **self.read(RequestReport), actor=self.actor)
+        return self.answer(ReportShape, report, status=201, location="api-report")
+
+
+class ProjectReportsView(ApiView):
+    is_list = True
+    filters = NARROWING
+
+    @extend_schema(operation_id="listProjectReports", responses=ReportShape(many=True), tags=["reports"])
+    def get(self, request: Request, pk: int) -> Response:
+        """The reports on the project as a whole."""
+        project = self.find(Project.objects.all(), pk=pk)
+        whole = self.visible(REPORTS).filter(project=project, version=None, dataset_version=None)
+        return self.page(whole, ReportShape)
+
+    @extend_schema(
+        operation_id="requestProjectReport",
+        request=RequestProjectReport,
+        responses={201: ReportShape},
+        tags=["reports"],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Ask for a report on the project. It is made later: read it until its status is SUCCEEDED or FAILED."""
+        project = self.find(Project.objects.all(), pk=pk)
+        report = reports.request_report(project, **self.read(RequestProjectReport), actor=self.actor)
+        return self.answer(ReportShape, report, status=201, location="api-report")
+
+
+class DatasetReportsView(ApiView):
+    is_list = True
+    filters = NARROWING
+
+    @extend_schema(operation_id="listDatasetReports", responses=ReportShape(many=True), tags=["reports"])
+    def get(self, request: Request, pk: int) -> Response:
+        data = self.find(DatasetVersion.objects.all(), pk=pk)
+        return self.page(self.visible(REPORTS).filter(dataset_version=data), ReportShape)
+
+    @extend_schema(
+        operation_id="requestDatasetReport", request=RequestDatasheet, responses={201: ReportShape}, tags=["reports"]
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Ask for the datasheet of the dataset version. It is made later, as other reports are."""
+        data = self.find(DatasetVersion.objects.select_related("dataset__project"), pk=pk)
+        report = reports.request_report(data, **self.read(RequestDatasheet), actor=self.actor)
+        return self.answer(ReportShape, report, status=201, location="api-report")
+
+
+class AllReportsView(ApiView):
+    is_list = True
+    filters = NARROWING
+
+    @extend_schema(operation_id="listAllReports", responses=ReportShape(many=True), tags=["reports"])
+    def get(self, request: Request) -> Response:
+        """Every report that may be seen; those on the whole organisation only by its administrators."""
+        return self.page(self.visible(REPORTS), ReportShape)
+
+    @extend_schema(
+        operation_id="requestOrganisationReport",
+        request=RequestPortfolio,
+        responses={201: ReportShape},
+        tags=["reports"],
+    )
+    def post(self, request: Request) -> Response:
+        """Ask for the portfolio of the whole organisation. Its administrators may."""
+        report = reports.request_report(None, **self.read(RequestPortfolio), actor=self.actor)
         return self.answer(ReportShape, report, status=201, location="api-report")
 
 

@@ -7,9 +7,10 @@ from shlex import quote
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from governance import auditlog, store
@@ -17,7 +18,15 @@ from governance.actions import reports
 from governance.actors import Actor
 from governance.coverage import cover
 from governance.dossier import collect
-from governance.models import ComplianceReport, ModelVersion, RegisteredModel, ReportKind, WorkStatus
+from governance.models import (
+    ComplianceReport,
+    DatasetVersion,
+    ModelVersion,
+    Project,
+    RegisteredModel,
+    ReportKind,
+    WorkStatus,
+)
 from governance.permissions import may
 from governance.receipts import receipt_for
 from governance.reports.layouts import title_of_report
@@ -26,7 +35,7 @@ from portal.api.downloads import send_file
 from portal.pages.forms.reports import ReportFilterForm, RequestReportForm
 from portal.pages.guard import require
 from portal.pages.keyset import read_page
-from portal.pages.perform import no_store, perform
+from portal.pages.perform import no_store, perform, posted
 from portal.pages.proofs import verify_command
 
 NAMES = ("version__model__project", "dataset_version__dataset", "project", "requested_by", "file", "companion")
@@ -42,6 +51,9 @@ OFFERED = {
     ReportKind.PUBLIC_SUMMARY: _l(
         "What an employer posts about a hiring tool: rates and impact ratios; as a web page too."
     ),
+    ReportKind.SIGNATURE_RECORD: _l(
+        "Every signature and every refused attempt: who, when, meaning what, over which digest, with proofs."
+    ),
     ReportKind.DECLARATION: _l("The eight items of Annex V as they are recorded, for a person to complete and sign."),
 }
 
@@ -52,7 +64,12 @@ def list_reports(request: HttpRequest) -> HttpResponse:
     form = ReportFilterForm(request.GET, models=RegisteredModel.objects.visible_to(user))
     rows = form.narrow(ComplianceReport.objects.visible_to(user).select_related(*NAMES))
     checkpoint = auditlog.latest_checkpoint()
-    context = {"form": form, "page": read_page(request, rows), "sealed": checkpoint.size if checkpoint else 0}
+    context = {
+        "form": form,
+        "page": read_page(request, rows),
+        "sealed": checkpoint.size if checkpoint else 0,
+        "may_report_on_all": may(actor_of(request), "request_organisation_report", None),
+    }
     return render(request, "reports/reports.html", context)
 
 
@@ -69,9 +86,8 @@ def show_report(request: HttpRequest, pk: int) -> HttpResponse:
         "file_digest": (report.file_id or "").removeprefix("sha256:"),
         "digest_command": f"sha256sum {quote(report.file_name)}",
         "verify_command": verify_command(report.file_name, f"report-{pk}.receipt.json"),
-        "may_request": may(
-            actor, "request_report" if report.project else "request_organisation_report", report.project
-        ),
+        "may_request": may(actor, *_asked_in(report)),
+        "ask_url": _ask_url(report),
     }
     if request.headers.get("HX-Request"):
         return HttpResponseClientRefresh() if context["is_settled"] else render(request, "reports/_state.html", context)
@@ -92,17 +108,71 @@ def request_report(request: HttpRequest, version_pk: int) -> HttpResponse:
             "coverages": [(title_of_report(item.framework), item) for item in cover(collect(version))],
         }
         return render(request, "reports/choose.html", context)
+    return _ask(request, version, reverse("pages:version", args=[version_pk]))
+
+
+@require_http_methods(["GET", "POST"])
+def request_project_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for a report on a whole project."""
+    actor = actor_of(request)
+    project = get_object_or_404(Project.objects.visible_to(actor.user), pk=pk)
+    require(actor, "request_report", project)
+    form = RequestReportForm(posted(request))
+    if request.method == "POST":
+        report = perform(request, form, lambda: _request(form, project, actor))
+        if report is not None:
+            messages.info(request, _("The report is being made. This page shows when it is ready."))
+            return redirect("pages:report", report.pk)
+    return render(request, "reports/choose_for_project.html", {"form": form, "project": project}, status=form.status)
+
+
+@require_POST
+def request_dataset_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for the datasheet of a dataset version."""
+    actor = actor_of(request)
+    data = get_object_or_404(DatasetVersion.objects.visible_to(actor.user).select_related("dataset__project"), pk=pk)
+    require(actor, "request_report", data.dataset.project)
+    return _ask(request, data, reverse("pages:dataset", args=[data.dataset_id]))
+
+
+@require_POST
+def request_organisation_report(request: HttpRequest) -> HttpResponse:
+    """Ask for the portfolio of the organisation."""
+    require(actor_of(request), "request_organisation_report", None)
+    return _ask(request, None, reverse("pages:reports"))
+
+
+def _ask(request: HttpRequest, subject: ModelVersion | DatasetVersion | None, back: str) -> HttpResponse:
+    """Ask for the report that the form names, and lead to it; refused, say why and where to go back."""
     form = RequestReportForm(request.POST)
-    report = perform(request, form, lambda: _request(form, version, actor))
+    report = perform(request, form, lambda: _request(form, subject, actor_of(request)))
     if report is None:
-        return render(request, "reports/refused.html", {"form": form, "version": version}, status=form.status)
+        return render(request, "reports/refused.html", {"form": form, "back": back}, status=form.status)
     messages.info(request, _("The report is being made. This page shows when it is ready."))
     return redirect("pages:report", report.pk)
 
 
-def _request(form: RequestReportForm, version: ModelVersion, actor: Actor) -> ComplianceReport:
+def _ask_url(report: ComplianceReport) -> str:
+    """Where the same report is asked for again."""
+    if report.version_id is not None:
+        return reverse("pages:report-new", args=[report.version_id])
+    if report.dataset_version_id is not None:
+        return reverse("pages:dataset-report-new", args=[report.dataset_version_id])
+    if report.project_id is not None:
+        return reverse("pages:project-report-new", args=[report.project_id])
+    return reverse("pages:organisation-report-new")
+
+
+def _asked_in(report: ComplianceReport) -> tuple[str, Project | None]:
+    """The verb by which such a report is asked for, and the project in which."""
+    return "request_organisation_report" if report.project is None else "request_report", report.project
+
+
+def _request(
+    form: RequestReportForm, subject: ModelVersion | DatasetVersion | Project | None, actor: Actor
+) -> ComplianceReport:
     given = {name: form.cleaned_data[name] for name in ("kind", "framework", "as_of")}
-    return reports.request_report(version, **given, actor=actor)
+    return reports.request_report(subject, **given, actor=actor)
 
 
 @require_safe

@@ -231,6 +231,8 @@ ROUTES = [
     ),
     Route("api-reports", "GET", "model-versions/{version}/reports"),
     Route("api-reports", "POST", "model-versions/{version}/reports", "auditor", {}, 201),
+    Route("api-project-reports", "GET", "projects/{project}/reports"),
+    Route("api-project-reports", "POST", "projects/{project}/reports", "auditor", {"kind": "portfolio"}, 201),
     Route("api-datasets", "GET", "datasets", stranger=200),
     Route(
         "api-datasets",
@@ -257,6 +259,10 @@ ROUTES = [
     Route("api-evaluation", "GET", "evaluations/{evaluation}"),
     Route("api-evaluation-cancel", "POST", "evaluations/{waiting}/cancel", "developer", {}),
     Route("api-evaluation-result", "GET", "evaluations/{evaluation}/result"),
+    Route("api-dataset-reports", "GET", "dataset-versions/{dataset_version}/reports"),
+    Route("api-dataset-reports", "POST", "dataset-versions/{dataset_version}/reports", "auditor", {}, 201),
+    Route("api-all-reports", "GET", "reports", stranger=200),
+    Route("api-all-reports", "POST", "reports", "organisation_administrator", {}, 201, 403),
     Route("api-report", "GET", "reports/{report}"),
     Route("api-report-file", "GET", "reports/{report}/file"),
     Route("api-report-companion", "GET", "reports/{report}/companion", status=404),  # test_reports.py has one

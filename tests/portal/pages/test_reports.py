@@ -192,3 +192,15 @@ def test_report_of_no_kind_is_refused(version, developer, asked) -> None:
     answer = browse(developer).post(f"/versions/{version.pk}/reports/new/", asked)
     assert answer.status_code == 400
     assert not ComplianceReport.objects.exists()
+
+
+def test_a_past_day_is_asked_for_on_the_pages_of_version_and_project(version, auditor) -> None:
+    browser, project = browse(auditor), version.model.project
+    moment = AuditLogEntry.objects.latest("index").at.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    for page in (f"/versions/{version.pk}/reports/new/", f"/projects/{project.pk}/reports/new/"):
+        assert 'name="as_of"' in browser.get(page).content.decode()
+        early = browser.post(page, {"kind": "as_of", "as_of": "2001-01-01T00:00"})
+        assert early.status_code == 400
+        assert "The log holds nothing of this" in text_of(early)
+        assert browser.post(page, {"kind": "as_of"}).status_code == 400
+        assert browser.post(page, {"kind": "as_of", "as_of": moment}).status_code == 302

@@ -46,6 +46,9 @@ DOORS = {
     "report-companion": HIDDEN,
     "report-receipt": HIDDEN,
     "report-new": HIDDEN,
+    "organisation-report-new": FORBIDDEN,
+    "project-report-new": HIDDEN,
+    "dataset-report-new": HIDDEN,
     "log": OPEN,
     "log-verify": OPEN,
     "log-checkpoints": OPEN,
@@ -83,7 +86,7 @@ DOORS = {
     "person-close": FORBIDDEN,
     "person-factors": FORBIDDEN,
 }
-BY_POST = {"log-verify", "passkey-registration"}
+BY_POST = {"organisation-report-new", "dataset-report-new", "log-verify", "passkey-registration"}
 # The question to a passkey is asked in the middle of signing in too: test_second_factors.py.
 UNGUARDED = {"sign-in", "sign-in-second", "sign-out", "passkey-question", "verifier", "verify-report"}
 
