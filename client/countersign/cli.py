@@ -9,6 +9,7 @@ import json
 import platform
 import time
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from countersign.terminal import (
     show_evaluation,
     version_option,
 )
-from countersign.types import Gate, Report, Version
+from countersign.types import Gate, Project, Report, Version
 from countersign.verifier import default_receipt
 from countersign.verify_commands import recompute, verify
 from countersign.witness_commands import witness
@@ -226,6 +227,12 @@ def judge(portal: Client, version: Version, timeout: float | None) -> Gate:
 @click.option("--framework", default="", help="With --kind framework: its id, such as eu-ai-act-high-risk.")
 @click.option("--dataset-version", type=int, metavar="ID", help="The datasheet of a dataset version instead.")
 @click.option("--project", type=int, metavar="ID", help="The portfolio of a project instead.")
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]),
+    metavar="MOMENT",
+    help="Of a version or a project: what was recorded then, such as 2026-11-21T09:30:00Z.",
+)
 @click.option("--organisation", is_flag=True, help="The portfolio of the whole organisation instead.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path(), help="A file or a folder; default: here.")
 @readable_errors
@@ -258,15 +265,30 @@ def ask_for_report(
     dataset_version: int | None,
     project: int | None,
     organisation: bool,
+    as_of: datetime | None,
 ) -> Report:
     """Ask for the report that the options name. Raises ``UsageError`` unless they name exactly one subject."""
     if [version_text is not None, dataset_version is not None, project is not None, organisation].count(True) != 1:
         raise click.UsageError("Name one of --version, --dataset-version, --project and --organisation.")
+    if as_of is not None:
+        return portal.request_report(find_past(portal, version_text, project), kind="as_of", as_of=as_of)
     if dataset_version is not None:
         return portal.request_datasheet(dataset_version)
     if version_text is None:
         return portal.request_portfolio(project)
     return portal.request_report(find_version(portal, version_text), kind=kind, framework=framework)
+
+
+def find_past(portal: Client, version_text: str | None, project: int | None) -> Version | Project:
+    """What a report of a past moment is about. Raises ``UsageError`` for what has no such report."""
+    if version_text is not None:
+        return find_version(portal, version_text)
+    if project is None:
+        raise click.UsageError("--as-of goes with --version or --project.")
+    found = next((item for item in portal.projects() if item.id == project), None)
+    if found is None:
+        raise CountersignError("not_found", None, f"You see no project {project}.")
+    return found
 
 
 main.add_command(record)
