@@ -19,18 +19,21 @@ from governance.reports.pdf import Attached
 PROOF_NAME = "as_of-proof.json"
 MOST_ROWS = 300
 """Printed of one table; the attachment has all of them."""
+LONG_TEXT = 50
 Cells = Callable[[Document], Sequence[Any]]
 
 
 @dataclass(frozen=True)
 class Table:
-    """One kind of record. Each row begins with the place of the entry that made it; ``left_out`` are not printed."""
+    """One kind of record. Each row begins with the place of the entry that made it; ``left_out`` are not printed, and
+    the column ``wide`` holds long texts, if any does."""
 
     anchor: str
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     left_out: int
+    wide: int
 
 
 def read_past_of(report: ComplianceReport) -> PastState:
@@ -65,7 +68,14 @@ def build_context(state: PastState, checkpoint: Checkpoint | None) -> tuple[dict
 def _make_table(told: Document, name: str, title: str, header: tuple[str, ...], cells: Cells) -> Table:
     items = told[name]
     rows = tuple((item["index"], *cells(item)) for item in items[:MOST_ROWS])
-    return Table(name.replace("_", "-"), title, header, rows, max(0, len(items) - MOST_ROWS))
+    left_out = max(0, len(items) - MOST_ROWS)
+    return Table(name.replace("_", "-"), title, header, rows, left_out, _find_wide(rows))
+
+
+def _find_wide(rows: Sequence[Sequence[Any]]) -> int:
+    """The column with the longest text, counted from one; 0 where all are short."""
+    longest = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    return longest.index(max(longest)) if longest and max(longest) > LONG_TEXT else 0
 
 
 def _parts() -> list[tuple[str, str, tuple[str, ...], Cells]]:

@@ -26,6 +26,11 @@ class RequestReportForm(PageForm):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # It is shown beside the button of one kind, and needed for no other.
+        self.fields["as_of"].required = not self.is_bound or self.data.get("kind") == ReportKind.AS_OF
+
     def clean_as_of(self) -> datetime | None:
         given: datetime | None = self.cleaned_data["as_of"]
         return given and given.replace(tzinfo=UTC)
