@@ -86,7 +86,8 @@ class Waivers(RowPerEntry):
 
 
 class DossierSnapshots(Projection):
-    """Entries name dossiers by digest, so a kept text needs only to have its own digest."""
+    """Entries name dossiers by digest, so a kept text needs only to have its own digest. A report that is not of a
+    version prints another document, which it carries itself."""
 
     types = frozenset({"sign_off.given", "report.issued", "emergency.asked", *KINDS})
 
@@ -94,7 +95,8 @@ class DossierSnapshots(Projection):
         self.named: dict[str, int] = {}
 
     def read_one(self, entry: Entry) -> Iterable[str]:
-        self.named.setdefault(entry.data["dossier"], entry.index)
+        if entry.type != "report.issued" or "document" not in entry.data:
+            self.named.setdefault(entry.data["dossier"], entry.index)
         return ()
 
     def finish(self) -> Iterator[Problem]:

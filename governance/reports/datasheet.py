@@ -160,10 +160,12 @@ def _read_preparation(data: DatasetVersion, parents: Iterable[Derivation]) -> As
 
 
 def _read_uses(data: DatasetVersion, uses: Iterable[DatasetUse], children: Iterable[Derivation]) -> Asked:
+    nothing = [str(_("Nothing is recorded so far."))]
+    made = [f"{item.derived}: {item.description}".rstrip(": ") for item in children]
     recalled = [str(_("For nothing any more: it is recalled. %(why)s")) % {"why": data.recall_reason}]
     return [
-        (_("Which model versions use it, and for what?"), [_say_use(use) for use in uses]),
-        (_("What was made from it?"), [f"{item.derived}: {item.description}".rstrip(": ") for item in children]),
+        (_("Which model versions use it, and for what?"), [_say_use(use) for use in uses] or nothing),
+        (_("What was made from it?"), made or nothing),
         (_("For what must it not be used?"), recalled if data.recalled_at else []),
     ]
 

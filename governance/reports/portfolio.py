@@ -121,7 +121,8 @@ class Portfolio:
     @property
     def by_state(self) -> list[tuple[str, int]]:
         counts = Counter(row.state for row in self.rows)
-        return [(state, counts[state]) for state in (*State.values, "") if counts[state]]
+        states = [(str(state.label), counts[state.value]) for state in State if counts[state.value]]
+        return [*states, (str(_("No version")), counts[""])] if counts[""] else states
 
     @property
     def waiver_count(self) -> int:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from datetime import timedelta
+from typing import Any
 
 LIMIT_SECONDS = 60.0
 
@@ -41,13 +42,13 @@ def measure(count: int) -> int:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from governance.models import ComplianceReport
+    from governance.models import ComplianceReport, ReportKind
     from governance.reports import kinds
 
     report = ComplianceReport(project=fill(count), kind="portfolio")
     started = time.monotonic()
     with CaptureQueriesContext(connection) as asked:
-        reading = kinds.KINDS[kinds.ReportKind.PORTFOLIO].read(report)
+        reading = kinds.KINDS[ReportKind.PORTFOLIO].read(report)
     read = time.monotonic() - started
     made = kinds.make(kinds.Material(report, reading, None), tell=lambda _text: None)
     seconds = time.monotonic() - started
@@ -60,7 +61,7 @@ def measure(count: int) -> int:
     return int(seconds > LIMIT_SECONDS * max(1, count / 1_000))
 
 
-def fill(count: int):  # type: ignore[no-untyped-def]
+def fill(count: int) -> Any:
     """A project with ``count`` models of three versions: every second in use, every tenth overdue or with a finding."""
     from django.utils import timezone
 

@@ -92,11 +92,18 @@ def test_key_of_somebody_else_is_not_trusted(signed):
         ({"certificates": ["sha256:" + "0" * 64]}, "the log recorded another certificate"),
         ({"unsigned": "sha256:" + "0" * 64}, "what was rendered is not the beginning of the file"),
         ({"dossier": "sha256:" + "0" * 64}, "the attached dossier is not the one that was recorded"),
+        ({"document": {"name": "a.bin", "digest": "sha256:" + "0" * 64}}, "the attached a.bin is not the one"),
+        ({"document": {"name": "none.json", "digest": "sha256:" + "0" * 64}}, "the attached none.json is not the one"),
     ],
 )
 def test_entry_that_says_something_else_is_tampering(certificate_at_hand, changed, words):
     outcome, message = judge(make(certificate_at_hand, **changed).pdf)
     assert (outcome, words in message) == (TAMPERED, True), message
+
+
+def test_report_without_a_dossier_is_checked_by_the_document_that_it_attaches(certificate_at_hand):
+    document = {"name": "a.bin", "digest": digest(bytes(range(256)) * 9)}
+    assert judge(make(certificate_at_hand, dossier=None, document=document).pdf)[0] == GOOD
 
 
 def test_signature_by_another_key_over_the_same_file_is_found(signed, certificate_at_hand):

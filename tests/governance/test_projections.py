@@ -110,6 +110,7 @@ ROW_CHANGES: list[tuple[str, str, str | None, dict[str, Any]]] = [
     ("controlruling", "control.ruled", None, {"control": "H-2"}),
     ("controlruling", "control.ruled", None, {"reason": "No reason."}),
     ("compliancereport", "report.requested", None, {"framework": "nyc-ll144"}),
+    ("compliancereport", "report.issued", None, {"document_digest": "sha256:" + "0" * 64}),
     ("compliancereport", "report.issued", None, {"status": "FAILED"}),
     ("compliancereport", "report.issued", None, {"log_index": 1}),
 ]

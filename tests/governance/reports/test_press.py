@@ -15,6 +15,7 @@ from governance import leases, store, tasks
 from governance.actions import reports
 from governance.dossier import collect
 from governance.exceptions import InvalidInput, NotPermitted
+from governance.log_verification import verify
 from governance.models import AuditLogEntry, ComplianceReport, StoredFile, WorkStatus
 from governance.reports import kinds, press, report_signing
 from tests import cast
@@ -81,6 +82,17 @@ def test_report_is_made_stored_and_logged_once(queued, version):
 def test_report_reads_the_version_as_it_is_when_it_is_made(queued, version, developer, quick_print):
     cast.submit(version, "file", by=developer, file=[b"late"], file_name="late.txt")
     assert render(queued).dossier_id == collect(version).digest
+
+
+def test_report_of_a_project_records_the_document_that_it_prints(version, auditor, quick_print):
+    project = version.model.project
+    done = render(reports.request_report(project, actor=cast.acting(auditor)))
+    (issued,) = list_entries("report.issued")
+    assert (done.dossier_id, issued["project"]["id"], issued["related"]) == (None, project.pk, [])
+    assert issued["data"]["document"] == {"name": "portfolio.json", "digest": done.document_digest}
+    assert [problem for problem in verify(vkeys=()).problems if "report" in problem.what] == []
+    ComplianceReport.objects.filter(pk=done.pk).update(document_digest="sha256:" + "0" * 64)
+    assert any("its document is" in problem.what for problem in verify(vkeys=()).problems)
 
 
 def test_report_that_was_never_asked_for_is_nothing(db):

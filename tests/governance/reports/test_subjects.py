@@ -15,6 +15,7 @@ from governance.actors import API_TOKEN, Actor
 from governance.canonical import canonical_digest
 from governance.exceptions import InvalidInput, NotPermitted
 from governance.models import AuditLogEntry, ComplianceReport, DatasetVersion, RegisteredModel
+from governance.report_standing import judge_standing
 from governance.reports.datasheet import read_datasheet
 from governance.reports.kinds import KINDS, Content, Material, make
 from governance.reports.portfolio import read_portfolio
@@ -101,3 +102,16 @@ def test_database_refuses_a_report_of_the_wrong_subject(version, developer):
     for given in ({"kind": "datasheet", "project": version.model.project}, {"kind": "as_of", "version": version}):
         with pytest.raises(IntegrityError), transaction.atomic():
             ComplianceReport.objects.create(requested_by=developer, **given)
+
+
+def test_datasheet_of_data_that_was_recalled_is_withdrawn(version, developer):
+    data = DatasetVersion.objects.filter(uses__version=version).first()
+    first, second = (reports.request_report(data, actor=cast.acting(developer)) for _ in range(2))
+    fields = {"status": "SUCCEEDED", "document_digest": "sha256:" + "1" * 64, "log_index": 1}
+    ComplianceReport.objects.all().update(**fields)
+    first.refresh_from_db()
+    assert judge_standing(first) == "valid"
+    ComplianceReport.objects.filter(pk=second.pk).update(document_digest="sha256:" + "2" * 64)
+    assert judge_standing(first) == "superseded"
+    lineage.recall_dataset_version(data, reason="Consent was withdrawn.", actor=cast.acting(developer))
+    assert judge_standing(first) == "withdrawn"
