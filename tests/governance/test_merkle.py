@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from countersign import report_verifier
 from governance.merkle import (
     EMPTY_ROOT,
     Frontier,
     MerkleError,
     ProofError,
     RootMismatch,
+    SubsetTree,
     consistency_nodes,
     consistency_proof,
     inclusion_nodes,
@@ -293,3 +295,19 @@ def test_a_longer_shorter_or_swapped_proof_is_caught(size, data):
         assert is_refused(verify_inclusion, leaf, index, size, proof[1:], root)
     if len(proof) > 1:
         assert is_refused(verify_inclusion, leaf, index, size, proof[::-1], root)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=70))
+def test_one_proof_for_many_leaves_leads_to_the_root(chosen: list[bool]) -> None:
+    """By the verifier's own arithmetic, for any choice of leaves; another leaf leads elsewhere."""
+    leaves = [leaf_hash(b"%d" % index) for index in range(len(chosen))]
+    tree = SubsetTree()
+    for leaf, is_chosen in zip(leaves, chosen, strict=True):
+        tree.append(leaf, chosen=is_chosen)
+    assert tree.root() == root_of(leaves)
+    root, hashes = tree.close()
+    indexes = [index for index, is_chosen in enumerate(chosen) if is_chosen]
+    known = [leaves[index] for index in indexes]
+    assert root == root_of(leaves) == report_verifier._root_over(len(leaves), indexes, known, hashes)
+    if known:
+        assert root != report_verifier._root_over(len(leaves), indexes, [*known[:-1], bytes(32)], hashes)

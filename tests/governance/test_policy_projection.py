@@ -44,10 +44,10 @@ def test_untouched_history_has_no_problem(history):
         ("proposed", "proposed_at", "2020-01-01 00:00:00+00:00", "its proposed at is 2020"),
         ("proposed", "adopted_at", "2026-01-01 00:00:00+00:00", "is marked as adopted, but no entry says so"),
         ("proposed", "withdrawn_at", "2026-01-01 00:00:00+00:00", "is marked as withdrawn, but no entry says so"),
-        ("adopted", "adopted_by_id", SOMEBODY, "it was adopted here by another person"),
+        ("adopted", "adopted_by_id", SOMEBODY, "its adopted by is "),
         ("adopted", "adopted_at", None, "its adopted at is None"),
         ("withdrawn", "withdrawn_at", None, "its withdrawn at is None"),
-        ("withdrawn", "withdrawn_by_id", None, "it was withdrawn here by another person"),
+        ("withdrawn", "withdrawn_by_id", None, "its withdrawn by is None"),
     ],
 )
 def test_changed_row_is_found(history, auditor, which, column, value, said):
