@@ -109,6 +109,8 @@ def release_second_version(office: Office) -> str:
         # Printed while the story goes on.
         lucia.request_report(version)
         lucia.request_report(version, kind="framework", framework=AI_ACT)
+        lucia.request_portfolio(office.find_project(cast.LUCIA).id)
+        lucia.request_datasheet(lucia.dataset_uses(version)[0].dataset_version.id)
     return "signed by three people and released"
 
 

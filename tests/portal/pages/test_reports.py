@@ -204,3 +204,24 @@ def test_a_past_day_is_asked_for_on_the_pages_of_version_and_project(version, au
         assert "The log holds nothing of this" in text_of(early)
         assert browser.post(page, {"kind": "as_of"}).status_code == 400
         assert browser.post(page, {"kind": "as_of", "as_of": moment}).status_code == 302
+
+
+def test_datasheet_and_portfolios_are_asked_for_where_they_belong(
+    version, auditor, stranger, organisation_administrator
+):
+    data = version.dataset_uses.first().dataset_version
+    page = browse(auditor).get(f"/datasets/{data.dataset_id}/").content.decode()
+    assert f'action="/dataset-versions/{data.pk}/reports/new/"' in page
+    answer = browse(auditor).post(f"/dataset-versions/{data.pk}/reports/new/")
+    report = ComplianceReport.objects.get(kind="datasheet")
+    assert answer["Location"] == f"/reports/{report.pk}/"
+    assert str(data) in browse(auditor).get(answer["Location"]).content.decode()
+    assert "organisation/new" not in browse(auditor).get("/reports/").content.decode()
+    assert "organisation/new" in browse(organisation_administrator).get("/reports/").content.decode()
+    assert browse(auditor).post("/reports/organisation/new/").status_code == 403
+    browse(organisation_administrator).post("/reports/organisation/new/")
+    whole = ComplianceReport.objects.get(kind="portfolio")
+    assert "The whole organisation" in browse(organisation_administrator).get("/reports/").content.decode()
+    assert browse(organisation_administrator).get(f"/reports/{whole.pk}/").status_code == 200
+    for user, expected in ((auditor, 404), (stranger, 404)):
+        assert browse(user).get(f"/reports/{whole.pk}/").status_code == expected
