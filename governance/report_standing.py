@@ -60,13 +60,13 @@ def judge_standing(report: ComplianceReport | None) -> Standing:
 
 def _is_withdrawn(report: ComplianceReport) -> bool:
     if report.dataset_version is not None:
-        recalled = AuditLogEntry.objects.about("dataset_version", report.dataset_version_id).filter(
+        recalled = AuditLogEntry.objects.about("dataset_version", report.dataset_version.pk).filter(
             type="dataset_version.recalled"
         )
         return recalled.filter(index__gt=report.log_index).exists()
     if report.version is None:
         return False
-    withdrawn = AuditLogEntry.objects.about("version", report.version_id).filter(type="release.withdrawn")
+    withdrawn = AuditLogEntry.objects.about("version", report.version.pk).filter(type="release.withdrawn")
     is_over = report.version.state in (State.RETIRED, State.REJECTED)
     return is_over or withdrawn.filter(index__gt=report.log_index).exists()
 
